@@ -1,0 +1,37 @@
+# Names for the common commands; CMakeLists.txt and CMakePresets.json do the work.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test asan tsan bench format clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## install the Debian packages that building needs
+	scripts/setup.sh build
+
+build: setup ## fetch third parties, build build/bin/phalanx-server and build/bin/phalanx
+	third_party/fetch.sh
+	cmake --preset release
+	cmake --build --preset release
+
+run: build ## start one node, put and get a key, keep it running until Ctrl-C
+	scripts/run.sh
+
+test: build ## run every test on the release build
+	scripts/setup.sh test
+	ctest --test-dir build --output-on-failure -j2
+
+asan: setup ## build and test with AddressSanitizer and UndefinedBehaviorSanitizer
+	cmake --workflow --preset asan
+
+tsan: setup ## build and test with ThreadSanitizer
+	cmake --workflow --preset tsan
+
+bench: build ## measure the release build
+	@if [ -x test/bench/run.sh ]; then test/bench/run.sh; else echo "bench: no benchmark yet"; fi
+
+format: ## format all C files
+	test/format_test.sh --write
+
+clean: ## remove what was built; fetched third parties stay
+	rm -rf build
