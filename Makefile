@@ -1,7 +1,7 @@
 # Names for the common commands; CMakeLists.txt and CMakePresets.json do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test asan tsan bench format clean
+.PHONY: help setup build run test asan tsan fuzz bench format clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -26,6 +26,10 @@ asan: setup ## build and test with AddressSanitizer and UndefinedBehaviorSanitiz
 
 tsan: setup ## build and test with ThreadSanitizer
 	cmake --workflow --preset tsan
+
+fuzz: setup ## build and run each fuzz target for ten seconds
+	scripts/setup.sh fuzz
+	cmake --workflow --preset fuzz
 
 bench: build ## measure the release build
 	@if [ -x test/bench/run.sh ]; then test/bench/run.sh; else echo "bench: no benchmark yet"; fi

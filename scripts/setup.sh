@@ -2,7 +2,9 @@
 # Install the Debian packages that building and testing need.
 #
 #   scripts/setup.sh build    what `make build` needs
-#   scripts/setup.sh test     what the tests need on top (the default: both)
+#   scripts/setup.sh test     what the tests need on top
+#   scripts/setup.sh fuzz     what the fuzz preset needs on top
+#   scripts/setup.sh          build and test
 #
 # Asks dpkg first and calls apt only for what is missing, so it is quick on a
 # machine that is ready and needs neither root nor a network there.
@@ -37,8 +39,13 @@ test_packages=(
     strace
 )
 
+fuzz_packages=(
+    clang
+    libclang-rt-14-dev
+)
+
 usage() {
-    echo "usage: scripts/setup.sh [build|test]" >&2
+    echo "usage: scripts/setup.sh [build|test|fuzz]" >&2
     exit 2
 }
 
@@ -46,6 +53,7 @@ usage() {
 case "${1:-all}" in
     build) wanted=("${build_packages[@]}") ;;
     test) wanted=("${test_packages[@]}") ;;
+    fuzz) wanted=("${fuzz_packages[@]}") ;;
     all) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
     *) usage ;;
 esac
