@@ -1,0 +1,346 @@
+/* The key-value room: remembers. The replicated state machine, its two LMDB environments, and the
+ * portable snapshot stream. It decides nothing: which entries are appended, committed and applied,
+ * and when, comes from outside.
+ *
+ * Threads: a machine belongs to one thread (the loop). A log store belongs to the log writer once
+ * opened, except where a function says otherwise; likewise a state store and the state writer. */
+#ifndef PHALANX_KV_H
+#define PHALANX_KV_H
+
+#include "bytes.h"
+#include "check.h"
+#include "limits.h"
+#include "raft/raft.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Requests and answers ------------------------------------------------------------------ */
+
+enum kv_operation { KV_PUT, KV_DELETE, KV_GET, KV_SCAN };
+
+/* All bytes are borrowed from whoever made the request, until it is answered. */
+struct kv_request {
+    enum kv_operation operation;
+    struct bytes key;   /* of a scan: the first key, included */
+    struct bytes end;   /* scan: the last key, excluded; empty: to the last */
+    struct bytes value; /* put */
+    bool is_stale;      /* get, scan: the local state will do */
+    bool has_prev_revision;
+    int64_t prev_revision; /* put, delete: only at this modification revision; 0: key absent */
+    bool has_request_id;
+    uint64_t client_id;
+    uint64_t sequence;
+    int64_t limit; /* scan: items; 0: as many as fit */
+};
+
+struct kv_item {
+    struct bytes key;
+    struct bytes value;
+    int64_t create_revision;
+    int64_t mod_revision;
+    int64_t version;
+};
+
+struct kv_response {
+    enum status status;
+    bool is_not_applied; /* of a failed write: certainly without effect */
+    bool is_found;       /* get: there is such a key; delete: there was one */
+    bool has_more;       /* scan */
+    int64_t revision;    /* put, delete: the store's revision after it */
+    struct kv_item item; /* get */
+    const struct kv_item *items; /* scan; borrowed like the bytes in them */
+    size_t item_count;
+    const char *detail; /* static text that names what was wrong, or NULL */
+};
+
+/* NULL when the request is within the limits; else a static sentence that names the field and the
+ * limit, for INVALID_ARGUMENT. */
+const char *kv_request_check(const struct kv_request *request);
+
+static inline bool kv_request_is_write(const struct kv_request *request) {
+    return request->operation == KV_PUT || request->operation == KV_DELETE;
+}
+
+/* A command is what a log entry carries: versioned, bounded by ENTRY_BYTES_MAX, with the leader's
+ * logged time inside. The size first, then the bytes into the caller's memory of that size. */
+size_t kv_command_size(const struct kv_request *request);
+void kv_command_encode(const struct kv_request *request, uint64_t logged_ms, uint8_t *data,
+                       size_t size);
+
+/* ---- Records: what the state holds --------------------------------------------------------- */
+
+/* The state is one ordered map from internal keys to records. An internal key is one byte of
+ * table, then the table's own key. A record is sealed: a checksum over key and record comes first
+ * (record.h), and every reader checks it. */
+
+struct kv_meta {
+    raft_index applied_index;
+    raft_term applied_term;
+    int64_t revision;
+    uint64_t key_count;
+    uint64_t key_value_bytes;
+    uint64_t session_count;
+    uint64_t record_count; /* all tables */
+    uint64_t hash;         /* sum over all records, independent of order */
+    uint64_t logged_ms;    /* the last logged time */
+    uint64_t sweep_client; /* where the search for idle sessions goes on */
+};
+
+/* An ordered, read-only map: the state store as the machine sees it; the simulator has its own. */
+struct kv_base_ops {
+    /* STATUS_OK, STATUS_NOT_FOUND or STATUS_IO. What it returns is borrowed until `renew`. */
+    enum status (*get)(void *context, struct bytes key, struct bytes *ret_record);
+    /* The first record at or after `key`; otherwise like get. */
+    enum status (*seek)(void *context, struct bytes key, struct bytes *ret_key,
+                        struct bytes *ret_record);
+    /* See the newest flush from now on. */
+    enum status (*renew)(void *context);
+};
+
+struct kv_base {
+    const struct kv_base_ops *ops;
+    void *context;
+};
+
+/* ---- The machine --------------------------------------------------------------------------- */
+
+struct kv_machine;
+
+/* What a flush writes, all in one transaction. Immutable, readable by the state writer until
+ * kv_machine_flushed(). */
+struct kv_flush {
+    uint64_t generation; /* of the environment */
+    uint64_t number;     /* of the flush, from 1 */
+    struct kv_meta meta;
+    const struct kv_overlay *overlay; /* records in key order: kv_overlay_each() */
+    size_t bytes;                     /* of keys and records in it */
+};
+
+struct kv_machine_config {
+    struct kv_base base;
+    struct kv_meta meta;    /* of the base */
+    uint64_t generation;    /* of the environment behind the base */
+    size_t overlay_bytes;   /* flush when the active table reaches this */
+    size_t dirty_bytes;     /* or when the pages it will dirty reach this */
+    uint64_t page_count;    /* leaf pages of the base, to estimate them */
+};
+
+MUST_USE enum status kv_machine_new(const struct kv_machine_config *config,
+                                    struct kv_machine **ret_machine);
+void kv_machine_free(struct kv_machine *m);
+
+/* Apply the next entry; `entry->index` follows the last one applied. The answer to its request is
+ * in `ret_response`, the same on every node; borrowed until the next call.
+ *
+ * STATUS_CORRUPT, STATUS_IO  the base is damaged and the entry was not applied: the state can no
+ *                            longer follow the log. */
+MUST_USE enum status kv_machine_apply(struct kv_machine *m, const struct raft_entry *entry,
+                                      struct kv_response *ret_response);
+
+/* Answer a get or a scan from what is applied. A damaged record gives STATUS_CORRUPT. What the
+ * response points to is borrowed until the next call that changes the machine. */
+void kv_machine_read(struct kv_machine *m, const struct kv_request *request,
+                     struct kv_response *ret_response);
+
+const struct kv_meta *kv_machine_meta(const struct kv_machine *m);
+uint64_t kv_machine_damaged(const struct kv_machine *m); /* damaged records met */
+
+/* False while the active table is over its bound and the frozen one is not yet flushed. */
+bool kv_machine_has_room(const struct kv_machine *m);
+
+/* True when the active table reached a budget and nothing is being flushed. */
+bool kv_machine_wants_flush(const struct kv_machine *m);
+
+/* True when anything was applied since the last freeze. */
+bool kv_machine_is_dirty(const struct kv_machine *m);
+
+/* Freeze the active table and start a new one. Not while a flush is under way. Owned by the
+ * machine until kv_machine_flushed(). */
+const struct kv_flush *kv_machine_freeze(struct kv_machine *m);
+
+/* The flush is durable: renew the base, then drop the frozen table.
+ *
+ * STATUS_STALE  not the flush that is under way; nothing changed.
+ * STATUS_IO     the base could not be renewed. */
+MUST_USE enum status kv_machine_flushed(struct kv_machine *m, uint64_t generation, uint64_t number,
+                                        uint64_t page_count);
+
+/* Visits the records of a frozen table in key order; `record.data == NULL`: deleted. Stops at the
+ * first status that is not OK and returns it. */
+typedef enum status kv_record_visit(void *context, struct bytes key, struct bytes record);
+enum status kv_overlay_each(const struct kv_overlay *overlay, kv_record_visit *visit,
+                            void *context);
+
+/* ---- The data directory -------------------------------------------------------------------- */
+
+/* Which node this is (design: Identity). Lives in the log's store, synced before it is shown. */
+struct kv_identity {
+    uint64_t id;         /* random, made with the directory; never 0 */
+    uint64_t cluster_id; /* 0 while unknown */
+    char name[NAME_BYTES_MAX];
+    uint64_t start_counter; /* this start: from 1 */
+    uint64_t start_nonce;   /* this start: random */
+    uint64_t previous_counter; /* the start before it; 0 at the first */
+    uint64_t previous_nonce;
+};
+
+struct kv_directory;
+
+/* Makes DATA_DIR (with parents, mode 0750) where missing and locks it against a second server.
+ *
+ * STATUS_BUSY  another process has it open.
+ * STATUS_IO    it cannot be made or opened; errno says why. */
+MUST_USE enum status kv_directory_open(const char *path, struct kv_directory **ret_directory);
+void kv_directory_close(struct kv_directory *directory);
+const char *kv_directory_path(const struct kv_directory *directory);
+
+/* ---- The log's store: log/ ----------------------------------------------------------------- */
+
+struct kv_log;
+
+struct kv_log_options {
+    const char *name;       /* NODE_ID, or NULL: the directory's, else `default_name` */
+    const char *default_name;
+    bool is_sole_voter;     /* a new directory founds a cluster of one: makes the cluster's id */
+    size_t reserve_bytes;   /* preallocated, for what must not fail on a full disk */
+};
+
+/* What the store held when it was opened. */
+struct kv_log_summary {
+    struct kv_identity identity;
+    struct raft_hard_state hard;
+    raft_index first_index; /* of the entries kept; last_index + 1 when none is */
+    raft_index last_index;
+    raft_term last_term;
+    bool is_new; /* made by this call */
+};
+
+struct kv_log_batch {
+    const struct raft_hard_state *hard; /* NULL: unchanged */
+    raft_index truncate_from;           /* delete from here on first; 0: nothing */
+    const struct raft_entry *entries;   /* consecutive, after what is kept */
+    size_t entry_count;
+    bool is_essential; /* may use the reserve: votes, truncations, no-ops, configurations */
+};
+
+/* Opens or makes `<directory>/log`, checks it, syncs it and its parents, and stores this start's
+ * pair. Everything in the summary is durable.
+ *
+ * STATUS_INVALID   `options->name` differs from the directory's name; the summary tells which.
+ * STATUS_CORRUPT   damaged, or made by a later version.
+ * STATUS_DISK_FULL STATUS_IO  as said. */
+MUST_USE enum status kv_log_open(const struct kv_directory *directory,
+                                 const struct kv_log_options *options, struct kv_log **ret_log,
+                                 struct kv_log_summary *ret_summary);
+void kv_log_close(struct kv_log *log);
+
+/* Write and sync batches, in order, in one transaction: all or nothing.
+ *
+ * STATUS_DISK_FULL  nothing was written; may be tried again.
+ * STATUS_IO         the device failed: what is on it is unknown, and the process must end. */
+MUST_USE enum status kv_log_write(struct kv_log *log, const struct kv_log_batch *const *batches,
+                                  size_t batch_count);
+
+/* Visit entries first..last in order, checksums checked; the entry is borrowed for the call. From
+ * any thread. Stops at the first status that is not OK and returns it.
+ *
+ * STATUS_NOT_FOUND  one of them is not there.
+ * STATUS_CORRUPT    one of them is damaged. */
+typedef enum status kv_entry_visit(void *context, const struct raft_entry *entry);
+MUST_USE enum status kv_log_read(struct kv_log *log, raft_index first, raft_index last,
+                                 kv_entry_visit *visit, void *context);
+
+/* Delete entries up to and including `through`, at most CUT_ENTRIES_MAX of them; synced. The term
+ * of the last one cut is kept. `ret_first`: the first entry now kept. */
+MUST_USE enum status kv_log_cut(struct kv_log *log, raft_index through, raft_index *ret_first);
+
+/* Bytes the files take; and whether a client's batch of `bytes` fits without the reserve. Also
+ * restores the reserve when there is room for it. */
+uint64_t kv_log_file_bytes(struct kv_log *log);
+bool kv_log_has_room(struct kv_log *log, size_t bytes);
+
+/* ---- The state's store: state/ ------------------------------------------------------------- */
+
+struct kv_state;
+
+struct kv_state_options {
+    size_t reserve_bytes; /* preallocated: two flushes */
+};
+
+/* Opens or makes `<directory>/state`, checks it, and syncs it and its parents before anything in
+ * it is relied on. Statuses as for kv_log_open(). */
+MUST_USE enum status kv_state_open(const struct kv_directory *directory,
+                                   const struct kv_state_options *options,
+                                   struct kv_state **ret_state, struct kv_meta *ret_meta);
+void kv_state_close(struct kv_state *state);
+
+/* The loop's view of it. Belongs to the loop, whoever flushes. */
+struct kv_base kv_state_base(struct kv_state *state);
+
+/* Write a frozen table and its meta in one synced transaction. Statuses as for kv_log_write(). */
+MUST_USE enum status kv_state_flush(struct kv_state *state, const struct kv_flush *flush);
+
+/* Whether the reserve stands, made again where there is room. */
+bool kv_state_has_room(struct kv_state *state);
+uint64_t kv_state_file_bytes(struct kv_state *state);
+uint64_t kv_state_page_count(struct kv_state *state); /* leaf and overflow pages */
+
+/* ---- The scrub: reads what nobody reads ---------------------------------------------------- */
+
+/* Walks a store in slices, each under a short read transaction, from any thread. */
+struct kv_scrub {
+    uint64_t checked;  /* records or entries, in this walk */
+    uint64_t damaged;  /* found in all walks */
+    uint64_t walks;    /* completed */
+    uint64_t mismatches; /* walks whose count or hash differ from the meta */
+    uint8_t next[512]; /* where the next slice starts; next_len 0: at the start */
+    size_t next_len;
+    uint64_t hash;  /* of this walk */
+    uint64_t flush; /* the applied index under which this walk started */
+};
+
+/* Check up to `records` further ones. A completed walk compares count and hash with the meta, when
+ * no flush came in between. STATUS_CORRUPT: damage was found in this slice. */
+MUST_USE enum status kv_state_scrub(struct kv_state *state, struct kv_scrub *scrub, size_t records);
+MUST_USE enum status kv_log_scrub(struct kv_log *log, struct kv_scrub *scrub, size_t records);
+
+/* ---- Snapshots: the portable stream --------------------------------------------------------- */
+
+/* Takes bytes of a stream; a status that is not OK ends the work and is returned. */
+typedef enum status kv_sink(void *context, struct bytes chunk);
+
+/* What a stream says of itself. */
+struct kv_snapshot_info {
+    uint32_t version;
+    uint64_t cluster_id;
+    struct kv_meta meta;
+    uint64_t records; /* counted */
+    uint64_t bytes;   /* of the stream */
+    uint64_t hash;    /* computed over the records; equals meta.hash when sound */
+};
+
+/* Write the state of one read transaction to `sink`, in chunks of at most 64 KiB. From any thread,
+ * while flushes go on; the transaction pins old pages for as long as it takes, so the walk is
+ * abandoned with STATUS_OVERLOAD once the file has grown by `growth_bytes_max` (0: no bound). */
+MUST_USE enum status kv_snapshot_save(struct kv_state *state, uint64_t cluster_id,
+                                      uint64_t growth_bytes_max, kv_sink *sink, void *context);
+
+/* Reads a stream piece by piece, checks it, and (with a directory) rebuilds a data directory from
+ * it: a state with these records, and a log that starts after it, as a cluster of one voter with a
+ * new identity and a new cluster id. */
+struct kv_restore;
+
+/* `directory` NULL: only inspect. It must hold no log or state yet (STATUS_BUSY). */
+MUST_USE enum status kv_restore_new(const struct kv_directory *directory, const char *name,
+                                    struct kv_restore **ret_restore);
+/* STATUS_CORRUPT: not a stream, or damaged. STATUS_UNSUPPORTED: of a later version. */
+MUST_USE enum status kv_restore_write(struct kv_restore *restore, struct bytes chunk);
+/* The stream has ended. Only STATUS_OK makes the directory usable. */
+MUST_USE enum status kv_restore_finish(struct kv_restore *restore,
+                                       struct kv_snapshot_info *ret_info);
+void kv_restore_free(struct kv_restore *restore);
+
+#endif

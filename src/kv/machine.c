@@ -1,0 +1,350 @@
+#include "kv/machine.h"
+
+#include "kv/session.h"
+#include "wire.h"
+
+#include <stdlib.h>
+
+/* A client's key as a record's body: u8 format, i64 create revision, i64 modification revision,
+ * i64 version, i64 lease (0: none), then the value. */
+#define KEY_FORMAT_VERSION 1
+#define KEY_HEAD_BYTES ((size_t)(1 + 4 * 8))
+
+enum status kv_machine_new(const struct kv_machine_config *config,
+                           struct kv_machine **ret_machine) {
+    struct kv_machine *m = calloc(1, sizeof *m);
+    if (!m)
+        return STATUS_NO_MEMORY;
+    m->view.base = config->base;
+    m->meta = config->meta;
+    m->overlay_bytes = config->overlay_bytes;
+    m->dirty_bytes = config->dirty_bytes;
+    m->page_count = config->page_count;
+    m->frozen_index = config->meta.applied_index;
+    m->flush.generation = config->generation;
+    m->items = calloc(SCAN_ITEMS_MAX, sizeof *m->items);
+    if (!m->items || kv__overlay_new(&m->view.active) != STATUS_OK) {
+        kv_machine_free(m);
+        return STATUS_NO_MEMORY;
+    }
+    *ret_machine = m;
+    return STATUS_OK;
+}
+
+void kv_machine_free(struct kv_machine *m) {
+    if (!m)
+        return;
+    kv__overlay_free(m->view.active);
+    kv__overlay_free(m->view.frozen);
+    free(m->items);
+    free(m);
+}
+
+const struct kv_meta *kv_machine_meta(const struct kv_machine *m) {
+    return &m->meta;
+}
+
+uint64_t kv_machine_damaged(const struct kv_machine *m) {
+    return m->view.damaged;
+}
+
+/* ---- Records ------------------------------------------------------------------------------- */
+
+static void forget(struct kv_machine *m, struct bytes old) {
+    if (!old.data)
+        return;
+    m->meta.record_count--;
+    m->meta.hash -= kv__record_hash(old);
+}
+
+enum status kv__machine_put(struct kv_machine *m, struct bytes key, struct bytes old,
+                            struct bytes head, struct bytes tail) {
+    /* The old record may lie where the new one goes. */
+    uint64_t old_hash = old.data ? kv__record_hash(old) : 0;
+    size_t len = KV_SEAL_BYTES + head.len + tail.len;
+    uint8_t *record;
+    enum status status = kv__overlay_put(m->view.active, key, len, &record);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(record + KV_SEAL_BYTES, head.data, head.len);
+    if (tail.len > 0)
+        memcpy(record + KV_SEAL_BYTES + head.len, tail.data, tail.len);
+    kv__record_seal(key, record, len);
+    m->meta.hash += kv__record_hash(bytes_of(record, len)) - old_hash;
+    m->meta.record_count += old.data ? 0 : 1;
+    return STATUS_OK;
+}
+
+enum status kv__machine_remove(struct kv_machine *m, struct bytes key, struct bytes old) {
+    CHECK(old.data);
+    enum status status = kv__overlay_delete(m->view.active, key);
+    if (status == STATUS_OK)
+        forget(m, old);
+    return status;
+}
+
+/* ---- Clients' keys ------------------------------------------------------------------------- */
+
+static struct kv_internal_key user_key(struct bytes key) {
+    CHECK(key.len <= KEY_BYTES_MAX);
+    struct kv_internal_key internal = {.len = 1 + key.len};
+    internal.data[0] = KV_TABLE_KEY;
+    if (key.len > 0)
+        memcpy(internal.data + 1, key.data, key.len);
+    return internal;
+}
+
+/* A sealed record as what a client sees; its seal was checked before. */
+static enum status decode_item(struct bytes key, struct bytes record, struct kv_item *ret_item) {
+    struct wire_reader r = wire_reader_of(record);
+    (void)wire_get(&r, KV_SEAL_BYTES);
+    uint8_t version = wire_get_u8(&r);
+    struct kv_item item = {.key = bytes_of(key.data + 1, key.len - 1)};
+    item.create_revision = (int64_t)wire_get_u64(&r);
+    item.mod_revision = (int64_t)wire_get_u64(&r);
+    item.version = (int64_t)wire_get_u64(&r);
+    (void)wire_get_u64(&r); /* the lease: kept for the API that grants them */
+    item.value = bytes_of(r.data, r.len);
+    if (r.has_failed || version != KEY_FORMAT_VERSION)
+        return STATUS_CORRUPT;
+    *ret_item = item;
+    return STATUS_OK;
+}
+
+/* What is there under a client's key: `ret_record` with data NULL when there is nothing. */
+static enum status find_item(struct kv_machine *m, struct bytes key, struct bytes *ret_record,
+                             struct kv_item *ret_item) {
+    enum status status = kv__view_get(&m->view, key, ret_record);
+    if (status == STATUS_NOT_FOUND) {
+        *ret_record = (struct bytes){0};
+        *ret_item = (struct kv_item){0};
+        return STATUS_OK;
+    }
+    return status == STATUS_OK ? decode_item(key, *ret_record, ret_item) : status;
+}
+
+struct kv_response kv__precondition_failed(void) {
+    return (struct kv_response){
+        .status = STATUS_PRECONDITION,
+        .is_not_applied = true,
+        .detail = "prev_revision: the key's modification revision is another",
+    };
+}
+
+static bool revision_matches(const struct kv_request *request, const struct kv_item *item) {
+    return !request->has_prev_revision || request->prev_revision == item->mod_revision;
+}
+
+static enum status apply_put(struct kv_machine *m, const struct kv_request *request,
+                             struct bytes key, struct bytes old, const struct kv_item *item,
+                             struct kv_response *response) {
+    int64_t revision = m->meta.revision + 1;
+    size_t old_bytes = old.data ? request->key.len + item->value.len : 0;
+    uint8_t head[KEY_HEAD_BYTES];
+    struct wire_writer w = wire_writer_of(head, sizeof head);
+    wire_put_u8(&w, KEY_FORMAT_VERSION);
+    wire_put_u64(&w, (uint64_t)(old.data ? item->create_revision : revision));
+    wire_put_u64(&w, (uint64_t)revision);
+    wire_put_u64(&w, (uint64_t)(item->version + 1));
+    wire_put_u64(&w, 0);
+    enum status status = kv__machine_put(m, key, old, bytes_of(head, w.len), request->value);
+    if (status != STATUS_OK)
+        return status;
+    m->meta.revision = revision;
+    m->meta.key_count += old.data ? 0 : 1;
+    m->meta.key_value_bytes += request->key.len + request->value.len - old_bytes;
+    response->revision = revision;
+    return STATUS_OK;
+}
+
+static enum status apply_delete(struct kv_machine *m, const struct kv_request *request,
+                                struct bytes key, struct bytes old, const struct kv_item *item,
+                                struct kv_response *response) {
+    response->revision = m->meta.revision;
+    if (!old.data)
+        return STATUS_OK;
+    size_t old_bytes = request->key.len + item->value.len;
+    enum status status = kv__machine_remove(m, key, old);
+    if (status != STATUS_OK)
+        return status;
+    m->meta.revision++;
+    m->meta.key_count--;
+    m->meta.key_value_bytes -= old_bytes;
+    response->is_found = true;
+    response->revision = m->meta.revision;
+    return STATUS_OK;
+}
+
+/* The effect of one write, sessions aside. */
+static enum status apply_write(struct kv_machine *m, const struct kv_request *request,
+                               struct kv_response *response) {
+    struct kv_internal_key internal = user_key(request->key);
+    struct bytes key = kv__internal_key(&internal);
+    struct bytes old;
+    struct kv_item item;
+    enum status status = find_item(m, key, &old, &item);
+    if (status != STATUS_OK)
+        return status;
+    if (!revision_matches(request, &item)) {
+        *response = kv__precondition_failed();
+        return STATUS_OK;
+    }
+    *response = (struct kv_response){.status = STATUS_OK};
+    return request->operation == KV_PUT ? apply_put(m, request, key, old, &item, response)
+                                        : apply_delete(m, request, key, old, &item, response);
+}
+
+static enum status apply_in_session(struct kv_machine *m, const struct kv_request *request,
+                                    struct kv_response *response) {
+    enum kv_session_verdict verdict;
+    enum status status = kv__session_sweep(m);
+    if (status == STATUS_OK)
+        status = kv__session_begin(m, request, response, &verdict);
+    if (status != STATUS_OK || verdict != KV_SESSION_APPLY)
+        return status;
+    status = apply_write(m, request, response);
+    return status == STATUS_OK ? kv__session_record(m, request, response) : status;
+}
+
+static enum status apply_command(struct kv_machine *m, struct bytes payload,
+                                 struct kv_response *response) {
+    struct kv_command command;
+    enum status status = kv__command_decode(payload, &command);
+    if (status != STATUS_OK)
+        return status;
+    if (command.logged_ms > m->meta.logged_ms)
+        m->meta.logged_ms = command.logged_ms;
+    return command.request.has_request_id ? apply_in_session(m, &command.request, response)
+                                          : apply_write(m, &command.request, response);
+}
+
+enum status kv_machine_apply(struct kv_machine *m, const struct raft_entry *entry,
+                             struct kv_response *ret_response) {
+    CHECK(entry->index == m->meta.applied_index + 1);
+    CHECK(entry->term >= m->meta.applied_term);
+    struct kv_response response = {.status = STATUS_OK};
+    if (entry->type == RAFT_ENTRY_COMMAND) {
+        enum status status = apply_command(m, entry->payload, &response);
+        if (status != STATUS_OK)
+            return status;
+    }
+    m->meta.applied_index = entry->index;
+    m->meta.applied_term = entry->term;
+    *ret_response = response;
+    return STATUS_OK;
+}
+
+/* ---- Reads --------------------------------------------------------------------------------- */
+
+static void read_get(struct kv_machine *m, const struct kv_request *request,
+                     struct kv_response *response) {
+    struct kv_internal_key key = user_key(request->key);
+    struct bytes record;
+    response->status = find_item(m, kv__internal_key(&key), &record, &response->item);
+    if (response->status != STATUS_OK)
+        return;
+    response->is_found = record.data != NULL;
+    response->item.key = request->key;
+}
+
+static bool is_in_range(const struct kv_cursor *cursor, const struct kv_request *request) {
+    if (cursor->key.data[0] != KV_TABLE_KEY)
+        return false;
+    struct bytes key = bytes_of(cursor->key.data + 1, cursor->key.len - 1);
+    return request->end.len == 0 || bytes_compare(key, request->end) < 0;
+}
+
+/* Whether one more item of `bytes` still goes into the answer; the first one always does. */
+static bool has_space(const struct kv_request *request, size_t count, size_t bytes) {
+    if (count == 0)
+        return true;
+    size_t limit = request->limit > 0 && (uint64_t)request->limit < SCAN_ITEMS_MAX
+                       ? (size_t)request->limit
+                       : SCAN_ITEMS_MAX;
+    return count < limit && bytes <= SCAN_BYTES_MAX;
+}
+
+static void read_scan(struct kv_machine *m, const struct kv_request *request,
+                      struct kv_response *response) {
+    struct kv_internal_key from = user_key(request->key);
+    struct kv_cursor cursor;
+    size_t count = 0;
+    size_t bytes = 0;
+    enum status status = kv__cursor_seek(&cursor, &m->view, kv__internal_key(&from));
+    while (status == STATUS_OK && is_in_range(&cursor, request)) {
+        bytes += cursor.key.len + cursor.record.len;
+        response->has_more = !has_space(request, count, bytes);
+        if (response->has_more)
+            break;
+        status = decode_item(cursor.key, cursor.record, &m->items[count++]);
+        if (status == STATUS_OK)
+            status = kv__cursor_next(&cursor);
+    }
+    response->items = m->items;
+    response->item_count = count;
+    response->status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+void kv_machine_read(struct kv_machine *m, const struct kv_request *request,
+                     struct kv_response *ret_response) {
+    CHECK(!kv_request_is_write(request));
+    *ret_response = (struct kv_response){0};
+    if (request->operation == KV_GET)
+        read_get(m, request, ret_response);
+    else
+        read_scan(m, request, ret_response);
+}
+
+/* ---- Flushes ------------------------------------------------------------------------------- */
+
+/* Each record may dirty a leaf of its own, as far as there are leaves; what is new fills further
+ * ones. Keys in order touch fewer: an upper bound costs only an earlier flush. */
+static size_t dirty_estimate(const struct kv_machine *m) {
+    size_t records = kv__overlay_count(m->view.active);
+    size_t touched = records < m->page_count ? records : (size_t)m->page_count;
+    return touched * 4 * KIB + kv__overlay_bytes(m->view.active);
+}
+
+bool kv_machine_has_room(const struct kv_machine *m) {
+    return !m->view.frozen || kv__overlay_bytes(m->view.active) < m->overlay_bytes;
+}
+
+bool kv_machine_is_dirty(const struct kv_machine *m) {
+    return m->meta.applied_index > m->frozen_index;
+}
+
+bool kv_machine_wants_flush(const struct kv_machine *m) {
+    return !m->view.frozen && (kv__overlay_bytes(m->view.active) >= m->overlay_bytes ||
+                               dirty_estimate(m) >= m->dirty_bytes);
+}
+
+const struct kv_flush *kv_machine_freeze(struct kv_machine *m) {
+    CHECK(!m->view.frozen);
+    struct kv_overlay *fresh;
+    if (kv__overlay_new(&fresh) != STATUS_OK)
+        return NULL;
+    m->view.frozen = m->view.active;
+    m->view.active = fresh;
+    m->frozen_index = m->meta.applied_index;
+    m->flush = (struct kv_flush){
+        .generation = m->flush.generation,
+        .number = m->flush.number + 1,
+        .meta = m->meta,
+        .overlay = m->view.frozen,
+        .bytes = kv__overlay_bytes(m->view.frozen),
+    };
+    return &m->flush;
+}
+
+enum status kv_machine_flushed(struct kv_machine *m, uint64_t generation, uint64_t number,
+                               uint64_t page_count) {
+    if (!m->view.frozen || generation != m->flush.generation || number != m->flush.number)
+        return STATUS_STALE;
+    enum status status = m->view.base.ops->renew(m->view.base.context);
+    if (status != STATUS_OK)
+        return status;
+    kv__overlay_free(m->view.frozen);
+    m->view.frozen = NULL;
+    m->page_count = page_count;
+    return STATUS_OK;
+}

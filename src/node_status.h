@@ -1,0 +1,43 @@
+/* What a node says of itself: a plain copy, published by the loop once a turn at most, and read by
+ * the gRPC and debug rooms without asking the loop. */
+#ifndef PHALANX_NODE_STATUS_H
+#define PHALANX_NODE_STATUS_H
+
+#include "limits.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum node_role { NODE_FOLLOWER, NODE_CANDIDATE, NODE_LEADER, NODE_LEARNER };
+
+struct node_status {
+    char name[NAME_BYTES_MAX]; /* NODE_ID */
+    uint64_t identity;
+    uint64_t cluster_id;
+    enum node_role role;
+    uint64_t term;
+    char leader_name[NAME_BYTES_MAX]; /* empty: none known */
+    char leader_address[ADDRESS_BYTES_MAX];
+    uint64_t first_index; /* first entry kept in the log */
+    uint64_t last_index;
+    uint64_t commit_index;
+    uint64_t applied_index;
+    uint64_t flushed_index; /* the state on disk holds everything up to here */
+    int64_t revision;
+    uint64_t key_count;
+    uint64_t key_value_bytes;
+    uint64_t state_hash;
+    uint64_t session_count;
+    uint64_t log_file_bytes;
+    uint64_t state_file_bytes;
+    bool is_ready;     /* a leader is known and the state has caught up */
+    bool disk_is_full; /* writes are refused for want of room */
+    uint64_t damaged_records;
+    uint64_t uptime_ms;
+    /* Totals since the start. */
+    uint64_t proposals_total;
+    uint64_t reads_total;
+    uint64_t elections_total;
+};
+
+#endif

@@ -1,0 +1,197 @@
+/* The gRPC room: speaks. Servers and clients on the gRPC C core's completion queues, messages by
+ * upb. No gRPC or upb name leaves this room.
+ *
+ * A server decodes what arrives, checks it against the limits, answers by itself what is malformed,
+ * unknown or too much, and hands over the rest. It decides nothing else. */
+#ifndef PHALANX_RPC_H
+#define PHALANX_RPC_H
+
+#include "bytes.h"
+#include "check.h"
+#include "kv/kv.h"
+#include "limits.h"
+#include "node_status.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Once in a process, before and after everything else here. */
+void rpc_init(void);
+void rpc_shutdown(void);
+
+/* ---- Server -------------------------------------------------------------------------------- */
+
+struct rpc_server;
+struct rpc_call;   /* one unary KV request; owned by the room until rpc_reply() */
+struct rpc_stream; /* one server-streaming answer; belongs to the thread that writes it */
+
+struct rpc_handlers {
+    void *context;
+    /* A well-formed, checked KV request. On a completion-queue thread: hand it over and return.
+     * `request` stays valid until rpc_reply(call). `wait_ms`: how long an answer may take, from the
+     * caller's deadline and REQUEST_WAIT_MS_MAX. STATUS_OVERLOAD, STATUS_UNAVAILABLE: not taken;
+     * the room refuses it with that status and the not-applied mark. */
+    enum status (*on_request)(void *context, struct rpc_call *call,
+                              const struct kv_request *request, uint64_t wait_ms);
+    /* SaveSnapshot was called. Hand the stream to a thread that may wait, or finish it. */
+    void (*on_snapshot)(void *context, struct rpc_stream *stream);
+    /* Copy what is published. */
+    void (*on_status)(void *context, struct node_status *ret_status);
+};
+
+struct rpc_server_config {
+    const char *address; /* host:port; "[::]:9000" is dual-stack; port 0: a free one */
+    unsigned threads;    /* completion-queue threads, 1 to 16 */
+    size_t user_bytes;   /* zeroed memory beside each call for its holder: rpc_call_user() */
+    struct rpc_handlers handlers;
+};
+
+/* Binds the address; nothing is answered before rpc_server_start().
+ *
+ * STATUS_BUSY     the port is taken.
+ * STATUS_INVALID  the address cannot be understood or does not belong to this host. */
+MUST_USE enum status rpc_server_new(const struct rpc_server_config *config,
+                                    struct rpc_server **ret_server);
+void rpc_server_start(struct rpc_server *server);
+
+/* The bound port, for addresses with port 0. */
+int rpc_server_port(const struct rpc_server *server);
+
+/* What goes out as `phalanx-leader` on every answer from now on; empty: none known. Any thread. */
+void rpc_server_set_leader(struct rpc_server *server, const char *address);
+
+/* Whether the health service says SERVING (for "" and for each service). Any thread. */
+void rpc_server_set_serving(struct rpc_server *server, bool is_serving);
+
+/* Take no new calls (they see UNAVAILABLE); those in flight go on. Returns at once. */
+void rpc_server_drain(struct rpc_server *server);
+
+/* Cancels what is left, waits for it, joins the threads. All calls handed over must have been
+ * answered, all streams finished. */
+void rpc_server_free(struct rpc_server *server);
+
+/* The holder's memory beside the call: `user_bytes`, aligned for anything. */
+void *rpc_call_user(struct rpc_call *call);
+
+/* Answer and give the call back. Copies what it needs of `response`. Any thread. */
+void rpc_reply(struct rpc_call *call, const struct kv_response *response);
+
+/* Send one message of a snapshot stream; waits for flow control. STATUS_ABORTED: the caller is
+ * gone. Not on a completion-queue thread. */
+MUST_USE enum status rpc_stream_write(struct rpc_stream *stream, struct bytes chunk);
+/* End the stream with a status and give it back. `detail` may be NULL. */
+void rpc_stream_finish(struct rpc_stream *stream, enum status status, const char *detail);
+
+/* ---- Client -------------------------------------------------------------------------------- */
+
+/* The gRPC status codes, so that callers can tell them apart. Values are gRPC's. */
+enum rpc_code {
+    RPC_OK = 0,
+    RPC_CANCELLED = 1,
+    RPC_UNKNOWN = 2,
+    RPC_INVALID_ARGUMENT = 3,
+    RPC_DEADLINE_EXCEEDED = 4,
+    RPC_NOT_FOUND = 5,
+    RPC_ALREADY_EXISTS = 6,
+    RPC_PERMISSION_DENIED = 7,
+    RPC_RESOURCE_EXHAUSTED = 8,
+    RPC_FAILED_PRECONDITION = 9,
+    RPC_ABORTED = 10,
+    RPC_OUT_OF_RANGE = 11,
+    RPC_UNIMPLEMENTED = 12,
+    RPC_INTERNAL = 13,
+    RPC_UNAVAILABLE = 14,
+    RPC_DATA_LOSS = 15,
+    RPC_UNAUTHENTICATED = 16,
+};
+const char *rpc_code_name(enum rpc_code code);
+
+/* What became of a call. `detail` and `leader` are texts, cut to fit. */
+struct rpc_outcome {
+    enum rpc_code code;
+    bool is_not_applied; /* the server's mark, or the call never left this machine */
+    char detail[256];    /* why it failed, for people */
+    char leader[ADDRESS_BYTES_MAX]; /* host:port where to go next time; empty: not told */
+};
+
+/* A client is one TCP connection of its own to one address; it connects when first used, and again
+ * after 0.1 to 0.5 s while there are calls. A call is one attempt, never repeated in here, and
+ * fails at once while there is no connection.
+ *
+ * Blocking: rpc_client_new(), then rpc_client_kv() and its neighbours; one thread at a time.
+ * Asynchronous: one queue for any number of clients, rpc_client_start() from any thread, and one
+ * thread in rpc_queue_next(). The two do not mix on one client. */
+struct rpc_client;
+
+/* `address` is host:port or [IPv6]:port. STATUS_INVALID: it is not. */
+MUST_USE enum status rpc_client_new(const char *address, struct rpc_client **ret_client);
+/* Every call started has come out of its queue. */
+void rpc_client_free(struct rpc_client *client);
+
+/* One KV request, waiting for its answer up to timeout_ms. On RPC_OK `ret_response` is filled (the
+ * item of a get without its key) and valid until the next call on this client. */
+void rpc_client_kv(struct rpc_client *client, const struct kv_request *request,
+                   uint64_t timeout_ms, struct kv_response *ret_response,
+                   struct rpc_outcome *ret_outcome);
+
+/* ClusterService.Status; filled on RPC_OK. */
+void rpc_client_status(struct rpc_client *client, uint64_t timeout_ms,
+                       struct node_status *ret_status, char *ret_version, size_t version_size,
+                       struct rpc_outcome *ret_outcome);
+
+/* ClusterService.SaveSnapshot into `sink`. A transfer takes as long as it takes: timeout_ms bounds
+ * the wait for each next piece. A sink that returns something else than STATUS_OK ends the call:
+ * RPC_CANCELLED. */
+void rpc_client_snapshot(struct rpc_client *client, uint64_t timeout_ms, kv_sink *sink,
+                         void *context, struct rpc_outcome *ret_outcome);
+
+/* Where the answers to asynchronous calls arrive. */
+struct rpc_queue;
+
+struct rpc_completion {
+    void *tag; /* as given to the start */
+    struct rpc_outcome outcome;
+    struct bytes body; /* the answer, encoded; only on RPC_OK. Borrowed until rpc_queue_next() */
+};
+
+MUST_USE enum status rpc_queue_new(struct rpc_queue **ret_queue);
+/* Its clients have been freed. */
+void rpc_queue_free(struct rpc_queue *queue);
+
+/* A client whose answers arrive in `queue`, which it borrows for life. Otherwise as
+ * rpc_client_new(). */
+MUST_USE enum status rpc_client_new_on(struct rpc_queue *queue, const char *address,
+                                       struct rpc_client **ret_client);
+
+/* Send a KV request; its completion comes within timeout_ms and a little. Borrows `request` for
+ * this call only. Any thread.
+ *
+ * STATUS_NO_MEMORY  not sent; no completion follows. */
+MUST_USE enum status rpc_client_start(struct rpc_client *client, const struct kv_request *request,
+                                      uint64_t timeout_ms, void *tag);
+/* Likewise for any unary method, named "/package.Service/Method" by a static text, with a message
+ * already encoded. */
+MUST_USE enum status rpc_client_start_method(struct rpc_client *client, const char *method,
+                                             struct bytes body, uint64_t timeout_ms, void *tag);
+
+/* End all calls under way, as RPC_CANCELLED; their completions follow. Any thread. */
+void rpc_client_cancel(struct rpc_client *client);
+
+/* Wait for a completion, up to timeout_ms; 0 only looks. One thread at a time.
+ *
+ * STATUS_TIMEOUT  there is none. */
+MUST_USE enum status rpc_queue_next(struct rpc_queue *queue, uint64_t timeout_ms,
+                                    struct rpc_completion *ret_completion);
+
+/* Decode the answer to a KV request; `completion` is the newest of this queue. The response is
+ * borrowed until rpc_queue_next().
+ *
+ * STATUS_CORRUPT  the body is not that message. */
+MUST_USE enum status rpc_queue_decode(struct rpc_queue *queue,
+                                      const struct rpc_completion *completion,
+                                      enum kv_operation operation,
+                                      struct kv_response *ret_response);
+
+#endif
