@@ -1,0 +1,110 @@
+/* What an operator can set: environment variables, and a flag for each that wins over it.
+ *
+ * One table (settings_table.c) drives names, defaults, validation and help. Parsing is pure: it
+ * reads what it is given and opens nothing, so every bad value is found before anything is
+ * touched. */
+#ifndef PHALANX_SETTINGS_H
+#define PHALANX_SETTINGS_H
+
+#include "check.h"
+#include "limits.h"
+#include "log.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SETTINGS_PATH_BYTES_MAX ((size_t)1024)
+#define SETTINGS_LIST_BYTES_MAX ((size_t)2048)
+#define SETTINGS_ERROR_BYTES_MAX ((size_t)640)
+
+/* A plain copy; texts end with a zero and are empty when unset. */
+struct settings {
+    char node_id[NAME_BYTES_MAX];
+    bool has_node_id; /* it was given; false: the host's name stands in for it */
+    char data_dir[SETTINGS_PATH_BYTES_MAX];
+    char grpc_address[ADDRESS_BYTES_MAX];  /* host:port or [v6]:port; port 0: a free one */
+    char debug_address[ADDRESS_BYTES_MAX]; /* likewise */
+    char node_region[NAME_BYTES_MAX];
+
+    /* Of a cluster; this version accepts only empty lists. */
+    char peers[SETTINGS_LIST_BYTES_MAX];
+    char seeds[SETTINGS_LIST_BYTES_MAX];
+    char bind_address[ADDRESS_BYTES_MAX]; /* an IP address */
+    uint64_t bind_port;
+
+    uint64_t tick_ms;
+    uint64_t election_ticks; /* above heartbeat_ticks */
+    uint64_t heartbeat_ticks;
+    bool uses_lease_reads;
+    uint64_t grpc_threads; /* completion-queue threads */
+
+    uint64_t state_overlay_bytes; /* flush when the table in memory reaches this */
+    uint64_t state_dirty_bytes;   /* or when the pages it will dirty reach this */
+    uint64_t state_flush_ms;      /* or after this time */
+    uint64_t state_reserve_bytes; /* preallocated, for when the disk is full */
+    uint64_t log_reserve_bytes;
+    uint64_t log_keep_bytes; /* of the log's tail that stays behind the flush, both */
+    uint64_t log_keep_entries;
+    uint64_t scrub_per_second; /* records; 0: off */
+
+    enum log_level log_level;
+    enum log_format log_format;
+};
+
+static inline uint64_t settings_election_ms(const struct settings *s) {
+    return s->tick_ms * s->election_ticks;
+}
+
+static inline uint64_t settings_heartbeat_ms(const struct settings *s) {
+    return s->tick_ms * s->heartbeat_ticks;
+}
+
+/* The rule of thumb: an election waits for at least four heartbeats. Less is allowed. */
+static inline bool settings_has_calm_elections(const struct settings *s) {
+    return s->election_ticks >= 4 * s->heartbeat_ticks;
+}
+
+/* ---- For main() ---------------------------------------------------------------------------- */
+
+/* Read this process's arguments, environment and host name.
+ *
+ * True: run with `ret_settings`. False: all is said (help, the version, the checked settings, or
+ * one line on standard error about what is wrong); exit with `ret_exit_status`, 0 or 2. */
+MUST_USE bool settings_load(int argc, char *const *argv, struct settings *ret_settings,
+                            int *ret_exit_status);
+
+/* One line about the node and its times, and a warning when elections are not calm. */
+void settings_log(const struct settings *s);
+
+/* ---- Pure ---------------------------------------------------------------------------------- */
+
+/* What was asked for: to run, or to print and exit. */
+enum settings_request { SETTINGS_RUN, SETTINGS_CHECK, SETTINGS_HELP, SETTINGS_VERSION };
+
+/* Where settings come from. All borrowed for the call. */
+struct settings_source {
+    int argc; /* as main() has them; argv[0] is skipped */
+    char *const *argv;
+    const char *(*variable)(void *context, const char *name); /* NULL or empty: unset */
+    void *context;
+    const char *host_name;
+};
+
+/* Both outputs are written on STATUS_OK only. After SETTINGS_HELP and SETTINGS_VERSION, which win
+ * over any later argument and look at no value, the settings are not filled.
+ *
+ * STATUS_INVALID  `ret_error` holds one line, without a line feed: the variable, its value, and
+ *                 what is allowed; or the argument that is not known. */
+MUST_USE enum status settings_parse(const struct settings_source *source,
+                                    struct settings *ret_settings,
+                                    enum settings_request *ret_request,
+                                    char ret_error[SETTINGS_ERROR_BYTES_MAX]);
+
+/* The effective settings, one NAME=value a line; returns the length. `text` has no final zero. */
+size_t settings_print(const struct settings *s, char *text, size_t capacity);
+
+/* The table for people: variable, flag, default, meaning; within 100 columns. */
+size_t settings_help(char *text, size_t capacity);
+
+#endif

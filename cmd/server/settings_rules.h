@@ -1,0 +1,25 @@
+/* What a text setting may be. Pure. */
+#ifndef PHALANX_SETTINGS_RULES_H
+#define PHALANX_SETTINGS_RULES_H
+
+#include <stdbool.h>
+
+/* 1 to 63 of A-Z a-z 0-9 . _ - */
+bool settings__is_name(const char *text);
+
+/* Not empty, without control characters. */
+bool settings__is_path(const char *text);
+
+/* host:port, a.b.c.d:port, [v6]:port, or :port for all addresses; port 0 is a free one. */
+bool settings__is_listen_address(const char *text);
+
+/* An IPv4 or IPv6 address without a port. */
+bool settings__is_ip(const char *text);
+
+/* Comma-separated, at most MEMBERS_MAX: name or name=host:port. */
+bool settings__is_peers(const char *text);
+
+/* Comma-separated, at most MEMBERS_MAX: host, host:port, v6 or [v6]:port. */
+bool settings__is_seeds(const char *text);
+
+#endif

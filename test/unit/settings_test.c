@@ -1,0 +1,467 @@
+/* Settings, from arguments and variables to struct settings or one line of error. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/settings.h"
+
+#include <stdio.h>
+
+/* What a test sets, and what came of it. */
+static struct {
+    const char *variables[8][2];
+    size_t variable_count;
+    const char *host_name;
+} world;
+
+static struct settings settings;
+static enum settings_request request;
+static char error[SETTINGS_ERROR_BYTES_MAX];
+
+static int blank_world(void **state) {
+    (void)state;
+    memset(&world, 0, sizeof world);
+    memset(&settings, 0, sizeof settings);
+    world.host_name = "host-7";
+    error[0] = '\0';
+    return 0;
+}
+
+static void given(const char *name, const char *value) {
+    assert_true(world.variable_count < 8);
+    world.variables[world.variable_count][0] = name;
+    world.variables[world.variable_count++][1] = value;
+}
+
+static const char *variable(void *context, const char *name) {
+    (void)context;
+    for (size_t i = 0; i < world.variable_count; i++)
+        if (strcmp(world.variables[i][0], name) == 0)
+            return world.variables[i][1];
+    return NULL;
+}
+
+static enum status parse(int argc, const char *const *argv) {
+    const struct settings_source source = {
+        .argc = argc,
+        .argv = (char *const *)argv,
+        .variable = variable,
+        .host_name = world.host_name,
+    };
+    return settings_parse(&source, &settings, &request, error);
+}
+
+#define PARSE(...) \
+    parse((int)(sizeof((const char *[]){"server", __VA_ARGS__}) / sizeof(const char *)), \
+          (const char *[]){"server", __VA_ARGS__})
+
+static enum status parse_variables(void) {
+    return parse(1, (const char *[]){"server"});
+}
+
+static enum status parse_with(const char *name, const char *value) {
+    blank_world(NULL);
+    given(name, value);
+    return parse_variables();
+}
+
+static void refuses(const char *name, const char *value, const char *wanted_error) {
+    static const struct settings untouched;
+    assert_int_equal(parse_with(name, value), STATUS_INVALID);
+    assert_memory_equal(&settings, &untouched, sizeof untouched);
+    assert_null(strchr(error, '\n'));
+    assert_string_equal(error, wanted_error);
+}
+
+/* ---- Defaults and where values come from --------------------------------------------------- */
+
+static void has_the_documented_defaults(void **state) {
+    (void)state;
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_int_equal(request, SETTINGS_RUN);
+    assert_string_equal(settings.node_id, "host-7");
+    assert_false(settings.has_node_id);
+    assert_string_equal(settings.peers, "");
+    assert_string_equal(settings.data_dir, "/data");
+    assert_string_equal(settings.grpc_address, "[::]:9000");
+    assert_string_equal(settings.debug_address, "[::]:8080");
+    assert_string_equal(settings.seeds, "");
+    assert_string_equal(settings.bind_address, "::");
+    assert_int_equal(settings.bind_port, 7946);
+    assert_int_equal(settings.tick_ms, 200);
+    assert_int_equal(settings.election_ticks, 20);
+    assert_int_equal(settings.heartbeat_ticks, 5);
+    assert_int_equal(settings_election_ms(&settings), 4000);
+    assert_int_equal(settings_heartbeat_ms(&settings), 1000);
+    assert_true(settings_has_calm_elections(&settings));
+    assert_true(settings.uses_lease_reads);
+    assert_string_equal(settings.node_region, "");
+}
+
+static void has_the_defaults_of_the_storage(void **state) {
+    (void)state;
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_int_equal(settings.grpc_threads, 1);
+    assert_int_equal(settings.state_overlay_bytes, 16 * MIB);
+    assert_int_equal(settings.state_dirty_bytes, 32 * MIB);
+    assert_int_equal(settings.state_flush_ms, 5000);
+    assert_int_equal(settings.state_reserve_bytes, 64 * MIB);
+    assert_int_equal(settings.log_reserve_bytes, 16 * MIB);
+    assert_int_equal(settings.log_keep_bytes, 32 * MIB);
+    assert_int_equal(settings.log_keep_entries, 10000);
+    assert_int_equal(settings.scrub_per_second, 10000);
+    assert_int_equal(settings.log_level, LOG_LEVEL_INFO);
+    assert_int_equal(settings.log_format, LOG_FORMAT_LOGFMT);
+}
+
+static void reads_the_local_recipe_of_the_manual(void **state) {
+    (void)state;
+    given("NODE_ID", "node-1");
+    given("DATA_DIR", "./data");
+    given("GRPC_ADDR", "127.0.0.1:9000");
+    given("DEBUG_ADDR", "127.0.0.1:8080");
+    given("TICK_MS", "100");
+    given("ELECTION", "10");
+    given("HEARTBEAT", "3");
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_string_equal(settings.node_id, "node-1");
+    assert_true(settings.has_node_id);
+    assert_string_equal(settings.data_dir, "./data");
+    assert_string_equal(settings.grpc_address, "127.0.0.1:9000");
+    assert_int_equal(settings_election_ms(&settings), 1000);
+    assert_false(settings_has_calm_elections(&settings)); /* allowed all the same */
+}
+
+static void takes_an_empty_variable_for_unset(void **state) {
+    (void)state;
+    given("NODE_ID", "");
+    given("TICK_MS", "");
+    given("PEERS", "");
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_string_equal(settings.node_id, "host-7");
+    assert_false(settings.has_node_id);
+    assert_int_equal(settings.tick_ms, 200);
+}
+
+static void takes_a_flag_with_one_dash_or_two(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("--node-id", "a", "-tick-ms", "7", "--data-dir=x=y", "-election=30"),
+                     STATUS_OK);
+    assert_string_equal(settings.node_id, "a");
+    assert_true(settings.has_node_id);
+    assert_int_equal(settings.tick_ms, 7);
+    assert_string_equal(settings.data_dir, "x=y");
+    assert_int_equal(settings.election_ticks, 30);
+}
+
+static void prefers_a_flag_to_the_variable(void **state) {
+    (void)state;
+    given("TICK_MS", "50");
+    given("DATA_DIR", "/variable");
+    assert_int_equal(PARSE("--tick-ms=60", "--data-dir="), STATUS_OK);
+    assert_int_equal(settings.tick_ms, 60);
+    assert_string_equal(settings.data_dir, "/data"); /* an empty flag asks for the default */
+}
+
+static void prefers_the_last_of_two_flags(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("--tick-ms=60", "--tick-ms", "70"), STATUS_OK);
+    assert_int_equal(settings.tick_ms, 70);
+}
+
+static void ignores_a_bad_variable_behind_a_flag(void **state) {
+    (void)state;
+    given("TICK_MS", "soon");
+    assert_int_equal(PARSE("--tick-ms=60"), STATUS_OK);
+}
+
+static void derives_the_reserve_from_the_dirty_budget(void **state) {
+    (void)state;
+    given("STATE_DIRTY_MB", "8");
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_int_equal(settings.state_reserve_bytes, 16 * MIB);
+    given("STATE_RESERVE_MB", "9");
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_int_equal(settings.state_reserve_bytes, 9 * MIB);
+}
+
+static void reads_choices_in_any_case(void **state) {
+    (void)state;
+    given("LOG_LEVEL", "Debug");
+    given("LOG_FORMAT", "JSON");
+    given("LEASE_READS", "OFF");
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_int_equal(settings.log_level, LOG_LEVEL_DEBUG);
+    assert_int_equal(settings.log_format, LOG_FORMAT_JSON);
+    assert_false(settings.uses_lease_reads);
+}
+
+static void completes_an_address_without_a_host(void **state) {
+    (void)state;
+    given("GRPC_ADDR", ":65535");
+    given("DEBUG_ADDR", ":0");
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_string_equal(settings.grpc_address, "[::]:65535");
+    assert_string_equal(settings.debug_address, "[::]:0");
+}
+
+/* ---- Requests ------------------------------------------------------------------------------ */
+
+static void asks_for_help_whatever_the_values_are(void **state) {
+    (void)state;
+    given("TICK_MS", "soon");
+    assert_int_equal(PARSE("--help"), STATUS_OK);
+    assert_int_equal(request, SETTINGS_HELP);
+    assert_int_equal(PARSE("-h"), STATUS_OK);
+    assert_int_equal(request, SETTINGS_HELP);
+    assert_int_equal(PARSE("--version", "--nonsense"), STATUS_OK);
+    assert_int_equal(request, SETTINGS_VERSION);
+}
+
+static void checks_the_values_for_check_config(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("--check-config", "--tick-ms=60"), STATUS_OK);
+    assert_int_equal(request, SETTINGS_CHECK);
+    assert_int_equal(settings.tick_ms, 60);
+    assert_int_equal(PARSE("--tick-ms=0", "--check-config"), STATUS_INVALID);
+}
+
+static void refuses_unknown_arguments(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("--bogus=1"), STATUS_INVALID);
+    assert_string_equal(error, "argument \"--bogus=1\": must be a known flag; --help lists them");
+    assert_int_equal(PARSE("--rejoin"), STATUS_INVALID);
+    assert_int_equal(PARSE("--help=yes"), STATUS_INVALID);
+    assert_int_equal(PARSE("--tick_ms=5"), STATUS_INVALID);
+    assert_int_equal(PARSE("serve"), STATUS_INVALID);
+    assert_string_equal(error, "argument \"serve\": must be a flag; --help lists them");
+    assert_int_equal(PARSE("-"), STATUS_INVALID);
+    assert_int_equal(PARSE("--"), STATUS_INVALID);
+    assert_int_equal(PARSE(""), STATUS_INVALID);
+    assert_int_equal(PARSE("--tick-ms"), STATUS_INVALID);
+    assert_string_equal(error, "argument \"--tick-ms\": must have a value after it");
+}
+
+/* ---- Bad values ---------------------------------------------------------------------------- */
+
+static void names_variable_value_and_what_is_allowed(void **state) {
+    (void)state;
+    refuses("TICK_MS", "soon", "TICK_MS=\"soon\": must be a whole number from 1 to 60000");
+    refuses("LOG_LEVEL", "loud", "LOG_LEVEL=\"loud\": must be debug, info, warn or error");
+    refuses("LEASE_READS", "yes", "LEASE_READS=\"yes\": must be on or off");
+    refuses("NODE_ID", "a b", "NODE_ID=\"a b\": must be 1 to 63 characters of A-Z a-z 0-9 . _ -");
+}
+
+static void names_the_flag_that_a_bad_value_came_from(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("--grpc-threads", "17"), STATUS_INVALID);
+    assert_string_equal(
+        error, "GRPC_THREADS=\"17\" (--grpc-threads): must be a whole number from 1 to 16");
+}
+
+static void says_when_the_host_name_is_no_node_id(void **state) {
+    (void)state;
+    world.host_name = "";
+    assert_int_equal(parse_variables(), STATUS_INVALID);
+    assert_string_equal(error, "NODE_ID=\"\" (the host's name): must be 1 to 63 characters of "
+                               "A-Z a-z 0-9 . _ -");
+}
+
+static void keeps_a_nasty_value_on_one_short_line(void **state) {
+    (void)state;
+    char value[4000];
+    memset(value, '\x01', sizeof value);
+    value[sizeof value - 1] = '\0';
+    assert_int_equal(parse_with("SEEDS", value), STATUS_INVALID);
+    assert_true(strlen(error) < SETTINGS_ERROR_BYTES_MAX);
+    assert_non_null(strstr(error, "…\": must be up to 16 addresses"));
+    refuses("TICK_MS", "1\n2\xff",
+            "TICK_MS=\"1\\n2\\\\xff\": must be a whole number from 1 to 60000");
+}
+
+static void refuses_numbers_that_are_none_or_out_of_range(void **state) {
+    (void)state;
+    static const char *const bad[] = {"0",
+                                      "60001",
+                                      "-5",
+                                      "+5",
+                                      " 5",
+                                      "5 ",
+                                      "5ms",
+                                      "1e3",
+                                      "0x5",
+                                      "18446744073709551616",
+                                      "99999999999999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(parse_with("TICK_MS", bad[i]), STATUS_INVALID);
+    assert_int_equal(parse_with("TICK_MS", "60000"), STATUS_OK);
+    assert_int_equal(parse_with("TICK_MS", "007"), STATUS_OK);
+    assert_int_equal(settings.tick_ms, 7);
+    assert_int_equal(parse_with("BIND_PORT", "65536"), STATUS_INVALID);
+    assert_int_equal(parse_with("BIND_PORT", "65535"), STATUS_OK);
+    assert_int_equal(parse_with("GRPC_THREADS", "0"), STATUS_INVALID);
+    assert_int_equal(parse_with("SCRUB_PER_SECOND", "0"), STATUS_OK);
+}
+
+static void refuses_a_heartbeat_that_is_not_below_the_election(void **state) {
+    (void)state;
+    refuses("HEARTBEAT", "20", "HEARTBEAT=\"20\": must be below ELECTION, which is 20");
+    assert_int_equal(parse_with("HEARTBEAT", "19"), STATUS_OK);
+    assert_int_equal(parse_with("ELECTION", "5"), STATUS_INVALID);
+    assert_string_equal(error, "HEARTBEAT=\"5\": must be below ELECTION, which is 5");
+}
+
+static void refuses_node_ids_outside_the_alphabet(void **state) {
+    (void)state;
+    char long_name[65];
+    memset(long_name, 'n', sizeof long_name);
+    long_name[64] = '\0';
+    assert_int_equal(parse_with("NODE_ID", long_name), STATUS_INVALID);
+    long_name[63] = '\0';
+    assert_int_equal(parse_with("NODE_ID", long_name), STATUS_OK);
+    assert_int_equal(parse_with("NODE_ID", "Node_1.eu-west"), STATUS_OK);
+    assert_int_equal(parse_with("NODE_ID", "a/b"), STATUS_INVALID);
+    assert_int_equal(parse_with("NODE_ID", "a,b"), STATUS_INVALID);
+    assert_int_equal(parse_with("NODE_ID", "knoten-ä"), STATUS_INVALID);
+    assert_int_equal(parse_with("NODE_REGION", "jnb"), STATUS_OK);
+    assert_int_equal(parse_with("NODE_REGION", "j nb"), STATUS_INVALID);
+}
+
+static void tells_listen_addresses_from_others(void **state) {
+    (void)state;
+    static const char *const good[] = {"[::]:9000",  "127.0.0.1:0",    "localhost:9000",
+                                       "[::1]:9000", "node-1.eu.x:80", "[fdaa::1]:65535"};
+    static const char *const bad[] = {
+        "9000",       "localhost",  "::1:9000",       "[::1]",       "[::1]9000",
+        "[nope]:1",   "1.2.3:80",   "256.1.1.1:80",   "host:65536",  "host:",
+        "host:80:80", "host:http",  "ho st:80",       "-host:80",    "[::]:9000 ",
+        "host:-1",    "[fe80::1]:", "http://host:80", "host:000080", ":",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_int_equal(parse_with("GRPC_ADDR", good[i]), STATUS_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(parse_with("DEBUG_ADDR", bad[i]), STATUS_INVALID);
+}
+
+static void tells_ip_addresses_and_paths_from_others(void **state) {
+    (void)state;
+    assert_int_equal(parse_with("BIND_ADDR", "0.0.0.0"), STATUS_OK);
+    assert_int_equal(parse_with("BIND_ADDR", "fdaa::1"), STATUS_OK);
+    assert_int_equal(parse_with("BIND_ADDR", "localhost"), STATUS_INVALID);
+    assert_int_equal(parse_with("BIND_ADDR", "::1:99999"), STATUS_INVALID);
+    assert_int_equal(parse_with("DATA_DIR", "/with a space/ü"), STATUS_OK);
+    assert_int_equal(parse_with("DATA_DIR", "/tab\there"), STATUS_INVALID);
+}
+
+/* ---- What forms a cluster ------------------------------------------------------------------ */
+
+static void runs_one_node_by_itself_only(void **state) {
+    (void)state;
+    refuses("PEERS", "node-1,node-2=[::1]:9001",
+            "PEERS=\"node-1,node-2=[::1]:9001\": must be empty: this version runs one node by "
+            "itself");
+    refuses("SEEDS", "10.0.0.1,[fdaa::1]:7946,fdaa::2,host:1",
+            "SEEDS=\"10.0.0.1,[fdaa::1]:7946,fdaa::2,host:1\": must be empty: this version runs "
+            "one node by itself");
+    refuses("DISCOVERY_DNS", "app.internal",
+            "DISCOVERY_DNS=\"app.internal\": must be empty: this version runs one node by itself");
+    assert_int_equal(parse_with("BOOTSTRAP_EXPECT", "3"), STATUS_INVALID);
+    assert_int_equal(parse_with("BOOTSTRAP_EXPECT", "1"), STATUS_OK);
+}
+
+static void refuses_malformed_lists_for_their_form(void **state) {
+    (void)state;
+    static const char *const peers[] = {"a,,b",    ",a",
+                                        "a,",      "a b",
+                                        "a=",      "a=host",
+                                        "=host:1", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"};
+    static const char *const seeds[] = {"host:", "a b:1", "[::1]", "host:1;host:2"};
+    for (size_t i = 0; i < sizeof peers / sizeof peers[0]; i++) {
+        assert_int_equal(parse_with("PEERS", peers[i]), STATUS_INVALID);
+        assert_non_null(strstr(error, "must be up to 16 names"));
+    }
+    for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
+        assert_int_equal(parse_with("SEEDS", seeds[i]), STATUS_INVALID);
+        assert_non_null(strstr(error, "must be up to 16 addresses"));
+    }
+}
+
+/* ---- Text ---------------------------------------------------------------------------------- */
+
+static void prints_settings_that_read_back_the_same(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("--node-id=n", "--log-format=json", "--state-dirty-mb=5"), STATUS_OK);
+    struct settings first = settings;
+    char text[8192];
+    size_t len = settings_print(&settings, text, sizeof text - 1);
+    text[len] = '\0';
+    assert_non_null(strstr(text, "NODE_ID=n\n"));
+    assert_non_null(strstr(text, "STATE_RESERVE_MB=10\n"));
+    assert_non_null(strstr(text, "LEASE_READS=on\n"));
+    assert_non_null(strstr(text, "PEERS=\n"));
+
+    const char *argv[64] = {"server"};
+    static char flags[64][128];
+    int argc = 1;
+    for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n"), argc++) {
+        snprintf(flags[argc], sizeof flags[argc], "--%s", at);
+        for (char *letter = flags[argc]; *letter != '='; letter++)
+            *letter = (char)(*letter == '_' ? '-' : *letter | 0x20);
+        argv[argc] = flags[argc];
+    }
+    memset(&settings, 0, sizeof settings);
+    assert_int_equal(parse(argc, argv), STATUS_OK);
+    assert_memory_equal(&settings, &first, sizeof first);
+}
+
+static void explains_every_setting_within_100_columns(void **state) {
+    (void)state;
+    char text[16384];
+    size_t len = settings_help(text, sizeof text - 1);
+    text[len] = '\0';
+    assert_true(len < sizeof text - 1);
+    assert_non_null(strstr(text, "NODE_ID           --node-id           hostname "));
+    assert_non_null(strstr(text, "SCRUB_PER_SECOND  --scrub-per-second  10000 "));
+    assert_non_null(strstr(text, "--check-config"));
+    for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n"))
+        assert_true(strlen(at) <= 100);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, blank_world)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(has_the_documented_defaults),
+        TEST(has_the_defaults_of_the_storage),
+        TEST(reads_the_local_recipe_of_the_manual),
+        TEST(takes_an_empty_variable_for_unset),
+        TEST(takes_a_flag_with_one_dash_or_two),
+        TEST(prefers_a_flag_to_the_variable),
+        TEST(prefers_the_last_of_two_flags),
+        TEST(ignores_a_bad_variable_behind_a_flag),
+        TEST(derives_the_reserve_from_the_dirty_budget),
+        TEST(reads_choices_in_any_case),
+        TEST(completes_an_address_without_a_host),
+        TEST(asks_for_help_whatever_the_values_are),
+        TEST(checks_the_values_for_check_config),
+        TEST(refuses_unknown_arguments),
+        TEST(names_variable_value_and_what_is_allowed),
+        TEST(names_the_flag_that_a_bad_value_came_from),
+        TEST(says_when_the_host_name_is_no_node_id),
+        TEST(keeps_a_nasty_value_on_one_short_line),
+        TEST(refuses_numbers_that_are_none_or_out_of_range),
+        TEST(refuses_a_heartbeat_that_is_not_below_the_election),
+        TEST(refuses_node_ids_outside_the_alphabet),
+        TEST(tells_listen_addresses_from_others),
+        TEST(tells_ip_addresses_and_paths_from_others),
+        TEST(runs_one_node_by_itself_only),
+        TEST(refuses_malformed_lists_for_their_form),
+        TEST(prints_settings_that_read_back_the_same),
+        TEST(explains_every_setting_within_100_columns),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
