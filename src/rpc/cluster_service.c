@@ -1,0 +1,39 @@
+#include "rpc/codec.h"
+#include "rpc/server.h"
+#include "rpc/stream.h"
+
+static bool has_empty_message(struct rpc_call *call) {
+    struct bytes body;
+    return rpc__call_body(call, &body) && rpc__decode_empty(body);
+}
+
+void rpc__status_on_call(struct rpc_call *call) {
+    const struct rpc_handlers *handlers = &call->queue->server->handlers;
+    if (!has_empty_message(call)) {
+        rpc__call_refuse(call, GRPC_STATUS_INVALID_ARGUMENT, "the body is not a StatusRequest");
+        return;
+    }
+    struct node_status status = {0};
+    handlers->on_status(handlers->context, &status);
+    uint8_t data[RPC__STATUS_BYTES_MAX];
+    size_t len = rpc__status_encode(&status, data);
+    grpc_slice body = grpc_slice_from_copied_buffer((const char *)data, len);
+    rpc__call_answer(call, &(struct rpc__answer){.code = GRPC_STATUS_OK, .body = &body});
+}
+
+void rpc__snapshot_on_call(struct rpc_call *call) {
+    struct rpc_server *server = call->queue->server;
+    const struct rpc_handlers *handlers = &server->handlers;
+    if (!has_empty_message(call)) {
+        rpc__call_refuse(call, GRPC_STATUS_INVALID_ARGUMENT,
+                         "the body is not a SaveSnapshotRequest");
+        return;
+    }
+    if (atomic_fetch_add(&server->snapshots, 1) >= RPC__SNAPSHOTS_MAX) {
+        atomic_fetch_sub(&server->snapshots, 1);
+        rpc__call_refuse(call, GRPC_STATUS_RESOURCE_EXHAUSTED, "too many snapshots are being read");
+        return;
+    }
+    struct rpc_stream *stream = rpc__stream_new(server, rpc__call_detach(call));
+    handlers->on_snapshot(handlers->context, stream);
+}

@@ -1,0 +1,30 @@
+/* Server-side messages of KVService and ClusterService, as bytes. Private to the room. */
+#ifndef PHALANX_RPC_CODEC_H
+#define PHALANX_RPC_CODEC_H
+
+#include "bytes.h"
+#include "kv/kv.h"
+#include "node_status.h"
+
+/* A request's message. What `ret_request` points to lies in `body`. False: not that message, or
+ * one that says something we do not know; then `ret_request` is undefined. */
+bool rpc__decode_request(enum kv_operation operation, struct bytes body,
+                         struct kv_request *ret_request);
+
+/* A response's message: its size first, then the bytes into the caller's memory of that size. */
+size_t rpc__response_size(enum kv_operation operation, const struct kv_response *response);
+void rpc__response_encode(enum kv_operation operation, const struct kv_response *response,
+                          uint8_t *data, size_t size);
+
+/* StatusResponse. Its size is bounded by that of its texts. */
+#define RPC__STATUS_BYTES_MAX ((size_t)2048)
+size_t rpc__status_encode(const struct node_status *status, uint8_t data[RPC__STATUS_BYTES_MAX]);
+
+/* Whether `body` is a message at all, for requests without fields. */
+bool rpc__decode_empty(struct bytes body);
+
+/* What stands before a chunk's bytes in a SaveSnapshotResponse; returns its length. */
+#define RPC__CHUNK_HEADER_BYTES_MAX ((size_t)11)
+size_t rpc__chunk_header_encode(size_t chunk_len, uint8_t data[RPC__CHUNK_HEADER_BYTES_MAX]);
+
+#endif

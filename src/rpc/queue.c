@@ -1,0 +1,106 @@
+#include "rpc/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct rpc_call *call_new(struct rpc__queue *queue) {
+    struct rpc_call *call = calloc(1, sizeof *call + queue->server->user_bytes);
+    CHECK(call != NULL); /* gRPC itself ends the process when memory is gone */
+    call->queue = queue;
+    grpc_metadata_array_init(&call->metadata);
+    grpc_call_details_init(&call->details);
+    call->reply.type = GRPC_BB_RAW;
+    call->reply.data.raw.compression = GRPC_COMPRESS_NONE;
+    grpc_slice_buffer_init(&call->reply.data.raw.slice_buffer);
+    return call;
+}
+
+static void call_free(struct rpc_call *call) {
+    grpc_slice_buffer_destroy(&call->reply.data.raw.slice_buffer);
+    free(call);
+}
+
+/* What one use of a call left behind. */
+static void call_clear(struct rpc_call *call) {
+    if (call->payload != NULL)
+        grpc_byte_buffer_destroy(call->payload);
+    if (call->has_flat)
+        grpc_slice_unref(call->flat);
+    if (call->grpc != NULL)
+        grpc_call_unref(call->grpc);
+    if (call->method == RPC__UNKNOWN) {
+        grpc_call_details_destroy(&call->details);
+        grpc_call_details_init(&call->details);
+    }
+    grpc_metadata_array_destroy(&call->metadata);
+    grpc_metadata_array_init(&call->metadata);
+    grpc_slice_buffer_reset_and_unref(&call->reply.data.raw.slice_buffer);
+    call->payload = NULL;
+    call->has_flat = false;
+    call->grpc = NULL;
+    call->is_counted = false;
+}
+
+struct rpc_call *rpc__queue_take(struct rpc__queue *queue) {
+    struct rpc_call *call = queue->free_calls;
+    if (call == NULL)
+        return call_new(queue);
+    queue->free_calls = call->next;
+    queue->free_count--;
+    if (queue->server->user_bytes > 0)
+        memset(call->user, 0, queue->server->user_bytes);
+    return call;
+}
+
+void rpc__queue_give_back(struct rpc__queue *queue, struct rpc_call *call) {
+    call_clear(call);
+    atomic_store_explicit(&call->phase, RPC__PHASE_FREE, memory_order_relaxed);
+    if (queue->free_count >= RPC__FREE_CALLS_MAX) {
+        call_free(call);
+        return;
+    }
+    call->next = queue->free_calls;
+    queue->free_calls = call;
+    queue->free_count++;
+}
+
+static void *run(void *argument) {
+    struct rpc__queue *queue = argument;
+    for (;;) {
+        grpc_event next =
+            grpc_completion_queue_next(queue->cq, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+        if (next.type == GRPC_QUEUE_SHUTDOWN)
+            return NULL;
+        CHECK(next.type == GRPC_OP_COMPLETE);
+        struct rpc__event *event = next.tag;
+        event->run(event, next.success != 0);
+    }
+}
+
+void rpc__queue_init(struct rpc__queue *queue, struct rpc_server *server) {
+    queue->server = server;
+    queue->cq = grpc_completion_queue_create_for_next(NULL);
+    grpc_server_register_completion_queue(server->grpc, queue->cq, NULL);
+}
+
+void rpc__queue_start(struct rpc__queue *queue) {
+    for (int id = 0; id < RPC__METHOD_COUNT; id++) {
+        for (unsigned i = 0; i < rpc__method(id)->armed; i++)
+            rpc__call_arm(queue, id);
+    }
+    CHECK(pthread_create(&queue->thread, NULL, run, queue) == 0);
+}
+
+void rpc__queue_close(struct rpc__queue *queue, bool is_started) {
+    grpc_completion_queue_shutdown(queue->cq);
+    if (is_started)
+        CHECK(pthread_join(queue->thread, NULL) == 0);
+    else
+        (void)run(queue);
+    grpc_completion_queue_destroy(queue->cq);
+    while (queue->free_calls != NULL) {
+        struct rpc_call *call = queue->free_calls;
+        queue->free_calls = call->next;
+        call_free(call);
+    }
+}

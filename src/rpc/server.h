@@ -1,0 +1,208 @@
+/* What the server's files share. Private to the room.
+ *
+ *   server.c   lifecycle: bind, start, drain, free
+ *   queue.c    completion queues: their threads, and call objects to use again
+ *   call.c     calls: armed, arrived, answered
+ *   method.c   the methods, by path
+ *   kv_service.c, cluster_service.c, health.c, reflection.c   what they do
+ *
+ * Threads: whatever belongs to a queue is touched by that queue's thread only. A call is handed
+ * between threads by `phase`. */
+#ifndef PHALANX_RPC_SERVER_H
+#define PHALANX_RPC_SERVER_H
+
+#include "rpc/rpc.h"
+
+#include <grpc/grpc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+/* Completion-queue threads. */
+#define RPC__THREADS_MAX 16
+
+/* Call objects that a queue keeps for later; more are given back to the heap. */
+#define RPC__FREE_CALLS_MAX ((size_t)1024)
+
+/* Streams that stay open for as long as their caller likes, each kind. */
+#define RPC__SNAPSHOTS_MAX 4
+#define RPC__WATCHES_MAX ((size_t)64)
+#define RPC__REFLECTIONS_MAX 64
+
+/* What a completion queue returns: every tag is one of these, inside of its owner. */
+struct rpc__event {
+    void (*run)(struct rpc__event *event, bool is_ok);
+};
+
+/* ---- Methods ------------------------------------------------------------------------------- */
+
+enum rpc__method_id {
+    RPC__PUT,
+    RPC__GET,
+    RPC__DELETE,
+    RPC__SCAN,
+    RPC__STATUS,
+    RPC__SAVE_SNAPSHOT,
+    RPC__HEALTH_CHECK,
+    RPC__HEALTH_WATCH,
+    RPC__REFLECT,
+    RPC__REFLECT_ALPHA,
+    RPC__UNKNOWN, /* any other path */
+    RPC__METHOD_COUNT,
+};
+
+struct rpc__method {
+    const char *path; /* NULL: any other */
+    bool has_body;    /* one message, read before on_call() */
+    unsigned armed;   /* calls awaited at a time, on each queue */
+    /* On the queue's thread. Answers, hands over, or detaches. */
+    void (*on_call)(struct rpc_call *call);
+};
+
+const struct rpc__method *rpc__method(enum rpc__method_id id);
+
+void rpc__kv_on_call(struct rpc_call *call);
+void rpc__status_on_call(struct rpc_call *call);
+void rpc__snapshot_on_call(struct rpc_call *call);
+void rpc__health_on_check(struct rpc_call *call);
+void rpc__health_on_watch(struct rpc_call *call);
+void rpc__reflection_on_call(struct rpc_call *call);
+void rpc__unknown_on_call(struct rpc_call *call);
+
+/* ---- Server -------------------------------------------------------------------------------- */
+
+struct rpc__queue {
+    struct rpc_server *server;
+    grpc_completion_queue *cq;
+    pthread_t thread;
+    struct rpc_call *free_calls;
+    size_t free_count;
+};
+
+/* Who watches this server's health. */
+struct rpc__health {
+    pthread_mutex_t lock;
+    bool is_serving;
+    struct rpc__watch *watches[RPC__WATCHES_MAX]; /* NULL: a free place */
+};
+
+struct rpc_server {
+    struct rpc_handlers handlers;
+    size_t user_bytes;
+    grpc_server *grpc;
+    int port;
+    bool is_started;
+    atomic_bool is_draining;
+    unsigned queue_count;
+    struct rpc__queue queues[RPC__THREADS_MAX];
+    void *registered[RPC__METHOD_COUNT]; /* gRPC's handle; NULL for RPC__UNKNOWN */
+
+    atomic_size_t in_flight; /* KV requests accepted and not yet answered; at most REQUESTS_MAX */
+    atomic_int snapshots;    /* open streams of each kind */
+    atomic_int reflections;
+
+    pthread_mutex_t leader_lock; /* held for an instant only */
+    grpc_slice leader;           /* host:port, or empty */
+
+    struct rpc__health health;
+
+    struct rpc__event stopped; /* every call and connection is gone */
+    pthread_mutex_t stop_lock;
+    pthread_cond_t stop_changed;
+    bool has_stopped;
+};
+
+/* A reference of the caller's own. */
+grpc_slice rpc__leader_ref(struct rpc_server *server);
+
+/* ---- Queues -------------------------------------------------------------------------------- */
+
+void rpc__queue_init(struct rpc__queue *queue, struct rpc_server *server);
+/* Await calls of every method, and run the thread. */
+void rpc__queue_start(struct rpc__queue *queue);
+/* Once nothing can arrive any more: drains, joins, closes. */
+void rpc__queue_close(struct rpc__queue *queue, bool is_started);
+
+struct rpc_call *rpc__queue_take(struct rpc__queue *queue);
+void rpc__queue_give_back(struct rpc__queue *queue, struct rpc_call *call);
+
+/* ---- Calls --------------------------------------------------------------------------------- */
+
+/* Who may touch a call. Stored by whoever hands it on, loaded by whoever takes it over. */
+enum rpc__phase {
+    RPC__PHASE_FREE,
+    RPC__PHASE_ARMED,    /* gRPC has it until a call arrives */
+    RPC__PHASE_OPEN,     /* here or with the holder, who owes an answer */
+    RPC__PHASE_ANSWERED, /* gRPC has it until the answer is away */
+};
+
+struct rpc_call {
+    struct rpc__event event; /* its arrival, then its answer being away */
+    struct rpc__queue *queue;
+    struct rpc_call *next; /* in the free list */
+    enum rpc__method_id method;
+    _Atomic enum rpc__phase phase;
+    bool is_counted; /* in server->in_flight */
+
+    grpc_call *grpc;
+    gpr_timespec deadline;
+    grpc_metadata_array metadata;
+    grpc_call_details details; /* RPC__UNKNOWN only */
+    grpc_byte_buffer *payload; /* NULL: no message came */
+    grpc_slice flat;           /* the payload in one piece, when it came in several */
+    bool has_flat;
+
+    grpc_byte_buffer reply; /* swapped into gRPC when the answer starts */
+    int cancelled;
+
+    struct kv_request request; /* points into body */
+    max_align_t user[];        /* server->user_bytes */
+};
+
+/* What goes back to the caller of a unary method. */
+struct rpc__answer {
+    grpc_status_code code;
+    const char *detail; /* copied; NULL when OK */
+    bool is_not_applied;
+    grpc_slice *body; /* taken over; NULL: none */
+};
+
+/* Await one more call of this method on this queue. */
+void rpc__call_arm(struct rpc__queue *queue, enum rpc__method_id method);
+
+/* The message that came with the call; false: there was none. Valid until the answer is away. */
+bool rpc__call_body(struct rpc_call *call, struct bytes *ret_body);
+
+/* Milliseconds that the caller still waits, at most REQUEST_WAIT_MS_MAX. */
+uint64_t rpc__call_wait_ms(const struct rpc_call *call);
+
+/* Any thread. The call belongs to its queue again. */
+void rpc__call_answer(struct rpc_call *call, const struct rpc__answer *answer);
+/* The room's own refusal: not applied, for certain. */
+void rpc__call_refuse(struct rpc_call *call, grpc_status_code code, const char *detail);
+
+/* Take gRPC's call out, to go on as a stream; the call object is free again. Queue's thread. */
+grpc_call *rpc__call_detach(struct rpc_call *call);
+
+/* The op that ends a call, and what it borrows until its batch has started. */
+struct rpc__ending {
+    grpc_metadata trailer[2];
+    grpc_slice detail;
+};
+grpc_op rpc__ending_init(struct rpc__ending *ending, struct rpc_server *server,
+                         const struct rpc__answer *answer);
+void rpc__ending_close(struct rpc__ending *ending);
+
+/* The gRPC code that says it to clients. */
+grpc_status_code rpc__code_of(enum status status);
+
+/* Start a batch on a call; a refusal would be our own mistake. */
+void rpc__batch_start(grpc_call *call, const grpc_op *ops, size_t count, struct rpc__event *event);
+
+/* ---- Health -------------------------------------------------------------------------------- */
+
+void rpc__health_init(struct rpc__health *health);
+void rpc__health_close(struct rpc__health *health);
+
+#endif
