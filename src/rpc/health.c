@@ -2,14 +2,10 @@
  *
  * A watch belongs to its queue's thread. rpc_server_set_serving() only wakes it there, by an empty
  * batch on its call. */
+#include "rpc/codec_health.h"
 #include "rpc/server.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#include "grpc/health/v1/health.upb.h"
-
-typedef int32_t serving_status;
 
 /* A place among the watches, until its call is closed and none of its events is on the way. */
 struct rpc__watch {
@@ -24,7 +20,7 @@ struct rpc__watch {
     bool is_sending;
     bool is_closed;
     bool is_waking; /* under health->lock: `woken` is on the way */
-    serving_status last;
+    enum rpc__health_status last;
 };
 
 void rpc__health_init(struct rpc__health *health) {
@@ -39,10 +35,11 @@ void rpc__health_close(struct rpc__health *health) {
 
 /* ---- Messages ------------------------------------------------------------------------------ */
 
-static bool is_known(upb_StringView service) {
+/* Some service, or none in particular: all of them. */
+static bool is_service_known(struct bytes name) {
     static const char *const names[] = {"", "phalanx.v1.KVService", "phalanx.v1.ClusterService"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (upb_StringView_IsEqual(service, upb_StringView_FromString(names[i])))
+        if (bytes_equal(name, bytes_of_text(names[i])))
             return true;
     }
     return false;
@@ -51,48 +48,36 @@ static bool is_known(upb_StringView service) {
 /* False: no HealthCheckRequest. */
 static bool decode(struct rpc_call *call, bool *ret_is_known) {
     struct bytes body;
-    if (!rpc__call_body(call, &body))
+    struct bytes service;
+    if (!rpc__call_body(call, &body) || !rpc__health_decode(body, &service))
         return false;
-    upb_Arena *arena = upb_Arena_New();
-    const grpc_health_v1_HealthCheckRequest *request =
-        grpc_health_v1_HealthCheckRequest_parse((const char *)body.data, body.len, arena);
-    if (request != NULL)
-        *ret_is_known = is_known(grpc_health_v1_HealthCheckRequest_service(request));
-    upb_Arena_Free(arena);
-    return request != NULL;
+    *ret_is_known = is_service_known(service);
+    return true;
 }
 
-static grpc_slice encode(serving_status status) {
-    upb_Arena *arena = upb_Arena_New();
-    grpc_health_v1_HealthCheckResponse *response = grpc_health_v1_HealthCheckResponse_new(arena);
-    CHECK(response != NULL);
-    grpc_health_v1_HealthCheckResponse_set_status(response, status);
-    size_t len = 0;
-    const char *data = grpc_health_v1_HealthCheckResponse_serialize(response, arena, &len);
-    CHECK(data != NULL);
-    grpc_slice slice = grpc_slice_from_copied_buffer(data, len);
-    upb_Arena_Free(arena);
-    return slice;
+static grpc_slice encode(enum rpc__health_status status) {
+    uint8_t data[RPC__HEALTH_BYTES_MAX];
+    size_t len = rpc__health_encode(status, data);
+    return grpc_slice_from_copied_buffer((const char *)data, len);
 }
 
-static serving_status status_now(struct rpc__health *health) {
+static enum rpc__health_status status_now(struct rpc__health *health) {
     pthread_mutex_lock(&health->lock);
     bool is_serving = health->is_serving;
     pthread_mutex_unlock(&health->lock);
-    return is_serving ? grpc_health_v1_HealthCheckResponse_SERVING
-                      : grpc_health_v1_HealthCheckResponse_NOT_SERVING;
+    return is_serving ? RPC__HEALTH_SERVING : RPC__HEALTH_NOT_SERVING;
 }
 
 /* ---- Check --------------------------------------------------------------------------------- */
 
 void rpc__health_on_check(struct rpc_call *call) {
-    bool is_service_known = false;
-    if (!decode(call, &is_service_known)) {
+    bool is_known = false;
+    if (!decode(call, &is_known)) {
         rpc__call_refuse(call, GRPC_STATUS_INVALID_ARGUMENT,
                          "the body is not a HealthCheckRequest");
         return;
     }
-    if (!is_service_known) {
+    if (!is_known) {
         rpc__call_refuse(call, GRPC_STATUS_NOT_FOUND, "unknown service");
         return;
     }
@@ -129,7 +114,7 @@ static bool watch_leave(struct rpc__watch *watch) {
     return may_leave;
 }
 
-static void watch_send(struct rpc__watch *watch, serving_status status) {
+static void watch_send(struct rpc__watch *watch, enum rpc__health_status status) {
     grpc_slice slice = encode(status);
     grpc_byte_buffer *body = grpc_raw_byte_buffer_create(&slice, 1);
     grpc_op ops[2];
@@ -145,9 +130,8 @@ static void watch_send(struct rpc__watch *watch, serving_status status) {
     grpc_slice_unref(slice);
 }
 
-static serving_status wanted_status(struct rpc__watch *watch) {
-    return watch->is_known ? status_now(&watch->server->health)
-                           : grpc_health_v1_HealthCheckResponse_SERVICE_UNKNOWN;
+static enum rpc__health_status wanted_status(struct rpc__watch *watch) {
+    return watch->is_known ? status_now(&watch->server->health) : RPC__HEALTH_SERVICE_UNKNOWN;
 }
 
 /* After each event: tell what is new, or end. */
@@ -155,7 +139,7 @@ static void watch_go_on(struct rpc__watch *watch) {
     if (watch->is_sending)
         return;
     if (!watch->is_closed) {
-        serving_status status = wanted_status(watch);
+        enum rpc__health_status status = wanted_status(watch);
         if (!watch->has_started || status != watch->last)
             watch_send(watch, status);
         return;
@@ -190,8 +174,8 @@ static void on_woken(struct rpc__event *event, bool is_ok) {
 }
 
 void rpc__health_on_watch(struct rpc_call *call) {
-    bool is_service_known = false;
-    if (!decode(call, &is_service_known)) {
+    bool is_known = false;
+    if (!decode(call, &is_known)) {
         rpc__call_refuse(call, GRPC_STATUS_INVALID_ARGUMENT,
                          "the body is not a HealthCheckRequest");
         return;
@@ -204,7 +188,7 @@ void rpc__health_on_watch(struct rpc_call *call) {
         .sent.run = on_sent,
         .woken.run = on_woken,
         .closed.run = on_closed,
-        .is_known = is_service_known,
+        .is_known = is_known,
     };
     if (!watch_enter(watch)) {
         free(watch);
