@@ -111,16 +111,17 @@ const char *rpc_code_name(enum rpc_code code);
 /* What became of a call. `detail` and `leader` are texts, cut to fit. */
 struct rpc_outcome {
     enum rpc_code code;
-    bool is_not_applied; /* the server's mark, or the call never left this machine */
+    bool is_not_applied; /* the server's mark, or the request was certainly never sent */
     char detail[256];    /* why it failed, for people */
     char leader[ADDRESS_BYTES_MAX]; /* host:port where to go next time; empty: not told */
 };
 
-/* A client is one TCP connection of its own to one address; it connects when first used, and again
- * after 0.1 to 0.5 s while there are calls. A call is one attempt, never repeated in here, and
- * fails at once while there is no connection.
+/* A client is one TCP connection of its own to one address; it connects when first used, and after
+ * a failure again within 0.5 s. A call is one attempt, never repeated in here; while connecting
+ * fails, calls fail at once.
  *
- * Blocking: rpc_client_new(), then rpc_client_kv() and its neighbours; one thread at a time.
+ * Blocking: rpc_client_new(), then rpc_client_kv() and its neighbours; one thread at a time. They
+ * send nothing before there is a connection, so what fails until then is_not_applied.
  * Asynchronous: one queue for any number of clients, rpc_client_start() from any thread, and one
  * thread in rpc_queue_next(). The two do not mix on one client. */
 struct rpc_client;
@@ -175,6 +176,11 @@ MUST_USE enum status rpc_client_start(struct rpc_client *client, const struct kv
  * already encoded. */
 MUST_USE enum status rpc_client_start_method(struct rpc_client *client, const char *method,
                                              struct bytes body, uint64_t timeout_ms, void *tag);
+
+/* Whether there is a connection at this moment; if not, connecting begins. A request that fails
+ * after its start may have been received, even when there was no connection at first: who must know
+ * that it was not sent asks here and does not start it. Any thread. */
+bool rpc_client_is_connected(struct rpc_client *client);
 
 /* End all calls under way, as RPC_CANCELLED; their completions follow. Any thread. */
 void rpc_client_cancel(struct rpc_client *client);

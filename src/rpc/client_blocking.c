@@ -1,0 +1,110 @@
+/* One call at a time: connect, start it, and wait for its completion. */
+#include "rpc/client.h"
+
+/* ---- Connecting ---------------------------------------------------------------------------- */
+
+/* A call that failed may have been received, unless it was never sent. The core does not tell which
+ * it was: so nothing is sent before there is a connection, and what fails until then is certain. */
+
+/* Tag of a watched connection. */
+static char watch_tag;
+
+static grpc_connectivity_state
+wait_for_change(struct rpc_client *client, grpc_connectivity_state state, gpr_timespec deadline) {
+    grpc_completion_queue *completions = client->queue->completions;
+    grpc_channel_watch_connectivity_state(client->channel, state, deadline, completions,
+                                          &watch_tag);
+    grpc_event event =
+        grpc_completion_queue_next(completions, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    CHECK(event.tag == &watch_tag);
+    return grpc_channel_check_connectivity_state(client->channel, 1);
+}
+
+/* The completion of the call just started; it ends at its deadline, so nothing here does. */
+static void wait_for_completion(struct rpc_client *client, struct rpc_completion *ret_completion) {
+    while (rpc_queue_next(client->queue, UINT64_MAX, ret_completion) != STATUS_OK)
+        continue;
+    CHECK(ret_completion->tag == client);
+}
+
+/* Why a connection failed is told only to calls. So make one that asks for nothing: it fails at
+ * once, and should it get through after all, no harm is done. */
+static void explain(struct rpc_client *client, struct rpc_outcome *ret_outcome) {
+    struct rpc_completion completion = {0};
+    if (rpc_client_start_method(client, "/grpc.health.v1.Health/Check", bytes_of("", 0), 100,
+                                client) == STATUS_OK)
+        wait_for_completion(client, &completion);
+    bool is_telling = completion.outcome.code == RPC_UNAVAILABLE;
+    rpc__outcome_set(ret_outcome, RPC_UNAVAILABLE, true,
+                     is_telling ? completion.outcome.detail : "failed to connect");
+}
+
+bool rpc__client_connect(struct rpc_client *client, gpr_timespec deadline,
+                         struct rpc_outcome *ret_outcome) {
+    CHECK(client->owns_queue);
+    grpc_connectivity_state state = grpc_channel_check_connectivity_state(client->channel, 1);
+    while (state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_CONNECTING) {
+        if (gpr_time_cmp(gpr_now(GPR_CLOCK_MONOTONIC), deadline) >= 0) {
+            rpc__outcome_set(ret_outcome, RPC_UNAVAILABLE, true, "no connection in time");
+            return false;
+        }
+        state = wait_for_change(client, state, deadline);
+    }
+    if (state != GRPC_CHANNEL_READY)
+        explain(client, ret_outcome);
+    return state == GRPC_CHANNEL_READY;
+}
+
+/* ---- Calls --------------------------------------------------------------------------------- */
+
+static uint64_t left_until(gpr_timespec deadline) {
+    int64_t left_ms = gpr_time_to_millis(gpr_time_sub(deadline, gpr_now(GPR_CLOCK_MONOTONIC)));
+    return left_ms < 0 ? 0 : (uint64_t)left_ms;
+}
+
+static void outcome_unsent(struct rpc_outcome *ret_outcome, enum status status) {
+    rpc__outcome_set(ret_outcome, RPC_RESOURCE_EXHAUSTED, true, status_text(status));
+}
+
+static void outcome_unreadable(struct rpc_outcome *ret_outcome) {
+    rpc__outcome_set(ret_outcome, RPC_INTERNAL, false, "the answer is not the expected message");
+}
+
+void rpc_client_kv(struct rpc_client *client, const struct kv_request *request, uint64_t timeout_ms,
+                   struct kv_response *ret_response, struct rpc_outcome *ret_outcome) {
+    gpr_timespec deadline = rpc__deadline_after(timeout_ms);
+    if (!rpc__client_connect(client, deadline, ret_outcome))
+        return;
+    enum status status = rpc_client_start(client, request, left_until(deadline), client);
+    if (status != STATUS_OK) {
+        outcome_unsent(ret_outcome, status);
+        return;
+    }
+    struct rpc_completion completion;
+    wait_for_completion(client, &completion);
+    *ret_outcome = completion.outcome;
+    if (completion.outcome.code == RPC_OK &&
+        rpc_queue_decode(client->queue, &completion, request->operation, ret_response) != STATUS_OK)
+        outcome_unreadable(ret_outcome);
+}
+
+void rpc_client_status(struct rpc_client *client, uint64_t timeout_ms,
+                       struct node_status *ret_status, char *ret_version, size_t version_size,
+                       struct rpc_outcome *ret_outcome) {
+    gpr_timespec deadline = rpc__deadline_after(timeout_ms);
+    if (!rpc__client_connect(client, deadline, ret_outcome))
+        return;
+    enum status status = rpc_client_start_method(client, "/phalanx.v1.ClusterService/Status",
+                                                 bytes_of("", 0), left_until(deadline), client);
+    if (status != STATUS_OK) {
+        outcome_unsent(ret_outcome, status);
+        return;
+    }
+    struct rpc_completion completion;
+    wait_for_completion(client, &completion);
+    *ret_outcome = completion.outcome;
+    if (completion.outcome.code == RPC_OK &&
+        rpc__decode_status(client->queue->memory, completion.body, ret_status, ret_version,
+                           version_size) != STATUS_OK)
+        outcome_unreadable(ret_outcome);
+}
