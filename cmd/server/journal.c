@@ -1,0 +1,124 @@
+/* The log's side of the turn: batches to the log writer, cuts, and what a full disk holds up. */
+#include "server/parts.h"
+
+static struct turn_batch *free_batch(struct turn *t) {
+    for (size_t i = 0; i < BATCHES_IN_FLIGHT_MAX; i++)
+        if (!t->batches[i].is_busy)
+            return &t->batches[i];
+    CHECK(!"the engine hands out no more batches than fit");
+    return NULL;
+}
+
+void turn__batch_submit(struct turn *t, const struct raft_batch *raft) {
+    struct turn_batch *batch = free_batch(t);
+    size_t count = 0;
+    for (raft_index index = raft->first; index <= raft->last; index++)
+        batch->entries[count++] = trail_at(&t->trail, index)->entry;
+    batch->raft = *raft;
+    batch->log = (struct kv_log_batch){
+        .hard = raft->has_hard_state ? &batch->raft.hard : NULL,
+        .entries = batch->entries,
+        .entry_count = count,
+        .is_essential = raft->has_hard_state || raft->noop_index > 0,
+    };
+    batch->is_busy = true;
+    t->ports->log_submit(t->ports->context, batch);
+}
+
+/* A new leader's no-op is made by the engine, not by a request. */
+static void take_noop(struct turn *t) {
+    const struct raft_status *raft = raft_status(t->raft);
+    if (raft->last_index == t->trail.last)
+        return;
+    struct raft_entry noop = {
+        .index = raft->last_index, .term = raft->term, .type = RAFT_ENTRY_NOOP};
+    trail_push(&t->trail, &noop, NULL);
+    retention_append(&t->retention, noop.index, 0);
+}
+
+void turn__log_done(struct turn *t, struct turn_batch *batch) {
+    CHECK(batch->is_busy);
+    t->log_has_room = batch->has_room;
+    t->status.log_file_bytes = batch->file_bytes;
+    batch->is_stuck = batch->status == STATUS_DISK_FULL;
+    if (batch->is_stuck) {
+        t->disk_retry_ms = t->now_ms + DISK_RETRY_MS;
+        return;
+    }
+    CHECK(batch->status == STATUS_OK);
+    batch->is_busy = false;
+    struct raft_event event = {.kind = RAFT_EVENT_DURABLE, .now_ms = t->now_ms};
+    event.durable.batch = batch->raft.number;
+    event.durable.term = batch->raft.term;
+    (void)raft_step(t->raft, &event); /* a stale completion is the engine's to ignore */
+    take_noop(t);
+}
+
+/* The oldest of the batches that came back unwritten, later than `number`. */
+static struct turn_batch *next_stuck(struct turn *t, uint64_t number) {
+    struct turn_batch *next = NULL;
+    for (size_t i = 0; i < BATCHES_IN_FLIGHT_MAX; i++) {
+        struct turn_batch *batch = &t->batches[i];
+        if (batch->is_busy && batch->is_stuck && batch->raft.number > number &&
+            (!next || batch->raft.number < next->raft.number))
+            next = batch;
+    }
+    return next;
+}
+
+static void resubmit_stuck(struct turn *t) {
+    struct turn_batch *batch = next_stuck(t, 0);
+    while (batch) {
+        uint64_t number = batch->raft.number;
+        batch->is_stuck = false;
+        t->ports->log_submit(t->ports->context, batch);
+        batch = next_stuck(t, number);
+    }
+}
+
+bool turn__disk_is_full(const struct turn *t) {
+    bool is_full = !t->log_has_room || !t->state_has_room || t->is_flush_stuck;
+    for (size_t i = 0; i < BATCHES_IN_FLIGHT_MAX; i++)
+        is_full = is_full || (t->batches[i].is_busy && t->batches[i].is_stuck);
+    return is_full;
+}
+
+void turn__disk_retry(struct turn *t) {
+    if (t->now_ms < t->disk_retry_ms || !turn__disk_is_full(t))
+        return;
+    t->disk_retry_ms = t->now_ms + DISK_RETRY_MS;
+    resubmit_stuck(t);
+    if (t->is_flush_stuck) {
+        t->is_flush_stuck = false;
+        t->ports->state_flush(t->ports->context, &t->flush);
+    }
+    if (!t->is_checking_room) {
+        t->is_checking_room = true;
+        t->ports->room_check(t->ports->context, &t->room);
+    }
+}
+
+void turn__room(struct turn *t, const struct turn_room *room) {
+    t->is_checking_room = false;
+    t->log_has_room = room->log_has_room;
+    t->state_has_room = room->state_has_room;
+}
+
+/* Cut only below what is flushed: what is not on disk as state must stay on disk as log. */
+void turn__cut(struct turn *t) {
+    raft_index through =
+        retention_through(&t->retention, t->flushed_index, raft_status(t->raft)->last_index);
+    if (t->is_cutting || through < t->first_index || t->now_ms < t->cut_after_ms)
+        return;
+    t->is_cutting = true;
+    t->cut.through = through;
+    t->cut.first_index = t->first_index;
+    t->ports->log_cut(t->ports->context, &t->cut);
+}
+
+void turn__cut_done(struct turn *t, struct turn_cut *cut) {
+    t->is_cutting = false;
+    if (cut->first_index == t->first_index)
+        t->cut_after_ms = t->now_ms + DISK_RETRY_MS;
+    t->first_index = cut->first_index;
+}

@@ -1,0 +1,188 @@
+#include "server/log_writer.h"
+
+#include "log.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Room for the largest entry and what else a batch of small ones may take. */
+#define CLIENT_ROOM_BYTES (4 * MIB)
+
+struct log_writer {
+    struct kv_log *log;
+    struct inbox *inbox;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t work;
+    struct turn_events batches;
+    struct turn_cut *cut;   /* NULL: none asked for */
+    struct turn_room *room; /* likewise */
+    bool is_stopping;
+    raft_index next; /* the index that a batch must go on from */
+};
+
+/* What one round of the thread took over. */
+struct log_work {
+    struct turn_events batches;
+    struct turn_cut *cut;
+    struct turn_room *room;
+};
+
+/* A node that cannot write must not vote: LMDB would carry on after a failed sync. */
+static _Noreturn void die(const char *what, enum status status) {
+    log_error(what, log_status("status", status));
+    _exit(EXIT_FAILURE);
+}
+
+static bool has_work(const struct log_writer *w) {
+    return !STAILQ_EMPTY(&w->batches) || w->cut || w->room;
+}
+
+/* False when the writer stops and nothing is left. */
+static bool take_work(struct log_writer *w, struct log_work *ret_work) {
+    STAILQ_INIT(&ret_work->batches);
+    CHECK(pthread_mutex_lock(&w->mutex) == 0);
+    while (!has_work(w) && !w->is_stopping)
+        CHECK(pthread_cond_wait(&w->work, &w->mutex) == 0);
+    bool is_working = has_work(w);
+    STAILQ_CONCAT(&ret_work->batches, &w->batches);
+    ret_work->cut = w->cut;
+    ret_work->room = w->room;
+    w->cut = NULL;
+    w->room = NULL;
+    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
+    return is_working;
+}
+
+static struct turn_batch *batch_of(struct turn_event *event) {
+    CHECK(event->kind == TURN_LOG_DONE);
+    return (struct turn_batch *)event;
+}
+
+static void give_back(struct log_writer *w, struct turn_batch *batch, enum status status) {
+    batch->status = status;
+    batch->has_room = kv_log_has_room(w->log, CLIENT_ROOM_BYTES);
+    batch->file_bytes = kv_log_file_bytes(w->log);
+    inbox_post(w->inbox, &batch->event);
+}
+
+/* Behind a batch that found no room, the next ones must not be written: there would be a gap. */
+static bool follows(const struct turn_batch *batch, raft_index next) {
+    return batch->log.entry_count == 0 || batch->raft.first == next;
+}
+
+/* As many batches as follow each other; the others go back unwritten. */
+static size_t choose(struct log_writer *w, struct turn_events *from, struct turn_batch **batches,
+                     raft_index *ret_next) {
+    size_t count = 0;
+    raft_index next = w->next;
+    while (!STAILQ_EMPTY(from)) {
+        struct turn_batch *batch = batch_of(STAILQ_FIRST(from));
+        STAILQ_REMOVE_HEAD(from, link);
+        if (!follows(batch, next)) {
+            give_back(w, batch, STATUS_DISK_FULL);
+            continue;
+        }
+        next = batch->log.entry_count > 0 ? batch->raft.last + 1 : next;
+        batches[count++] = batch;
+    }
+    *ret_next = next;
+    return count;
+}
+
+static void write_batches(struct log_writer *w, struct turn_events *from) {
+    struct turn_batch *batches[BATCHES_IN_FLIGHT_MAX];
+    const struct kv_log_batch *writes[BATCHES_IN_FLIGHT_MAX];
+    raft_index next;
+    size_t count = choose(w, from, batches, &next);
+    if (count == 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        writes[i] = &batches[i]->log;
+    enum status status = kv_log_write(w->log, writes, count);
+    if (status != STATUS_OK && status != STATUS_DISK_FULL)
+        die("log write failed", status);
+    if (status == STATUS_OK)
+        w->next = next;
+    for (size_t i = 0; i < count; i++)
+        give_back(w, batches[i], status);
+}
+
+/* One slice; the turn asks again for the rest, so that batches get in between. */
+static void cut_slice(struct log_writer *w, struct turn_cut *cut) {
+    /* Untouched when the disk is full: the turn sees that nothing was cut. */
+    enum status status = kv_log_cut(w->log, cut->through, &cut->first_index);
+    if (status != STATUS_OK && status != STATUS_DISK_FULL)
+        die("log cut failed", status);
+    inbox_post(w->inbox, &cut->event);
+}
+
+static void check_room(struct log_writer *w, struct turn_room *room) {
+    room->log_has_room = kv_log_has_room(w->log, CLIENT_ROOM_BYTES);
+    inbox_post(w->inbox, &room->event);
+}
+
+static void *run(void *context) {
+    struct log_writer *w = context;
+    struct log_work work;
+    while (take_work(w, &work)) {
+        write_batches(w, &work.batches);
+        if (work.cut)
+            cut_slice(w, work.cut);
+        if (work.room)
+            check_room(w, work.room);
+    }
+    return NULL;
+}
+
+enum status log_writer_new(struct kv_log *log, raft_index next, struct inbox *inbox,
+                           struct log_writer **ret_writer) {
+    struct log_writer *w = calloc(1, sizeof *w);
+    if (!w)
+        return STATUS_NO_MEMORY;
+    w->log = log;
+    w->next = next;
+    w->inbox = inbox;
+    STAILQ_INIT(&w->batches);
+    CHECK(pthread_mutex_init(&w->mutex, NULL) == 0);
+    CHECK(pthread_cond_init(&w->work, NULL) == 0);
+    CHECK(pthread_create(&w->thread, NULL, run, w) == 0);
+    *ret_writer = w;
+    return STATUS_OK;
+}
+
+void log_writer_free(struct log_writer *w) {
+    if (!w)
+        return;
+    CHECK(pthread_mutex_lock(&w->mutex) == 0);
+    w->is_stopping = true;
+    CHECK(pthread_cond_signal(&w->work) == 0);
+    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
+    CHECK(pthread_join(w->thread, NULL) == 0);
+    CHECK(pthread_cond_destroy(&w->work) == 0);
+    CHECK(pthread_mutex_destroy(&w->mutex) == 0);
+    free(w);
+}
+
+void log_writer_submit(struct log_writer *w, struct turn_batch *batch) {
+    CHECK(pthread_mutex_lock(&w->mutex) == 0);
+    STAILQ_INSERT_TAIL(&w->batches, &batch->event, link);
+    CHECK(pthread_cond_signal(&w->work) == 0);
+    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
+}
+
+void log_writer_cut(struct log_writer *w, struct turn_cut *cut) {
+    CHECK(pthread_mutex_lock(&w->mutex) == 0);
+    CHECK(!w->cut);
+    w->cut = cut;
+    CHECK(pthread_cond_signal(&w->work) == 0);
+    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
+}
+
+void log_writer_check_room(struct log_writer *w, struct turn_room *room) {
+    CHECK(pthread_mutex_lock(&w->mutex) == 0);
+    CHECK(!w->room);
+    w->room = room;
+    CHECK(pthread_cond_signal(&w->work) == 0);
+    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
+}

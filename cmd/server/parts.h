@@ -1,0 +1,100 @@
+/* What the files of the turn share. */
+#ifndef PHALANX_SERVER_PARTS_H
+#define PHALANX_SERVER_PARTS_H
+
+#include "server/retention.h"
+#include "server/trail.h"
+#include "server/turn.h"
+
+/* What was refused for want of disk space is tried again after this time. */
+#define DISK_RETRY_MS 200
+
+/* The status is published at most this often. */
+#define PUBLISH_MS 20
+
+TAILQ_HEAD(turn_requests, turn_request);
+TAILQ_HEAD(turn_snapshots, turn_snapshot);
+
+struct turn {
+    struct turn_config config;
+    const struct turn_ports *ports; /* config.ports */
+    struct raft *raft;
+    struct kv_machine *machine;
+    uint64_t now_ms; /* this turn's clock */
+    uint64_t started_ms;
+
+    /* Requests: each is in exactly one of these lists. */
+    struct turn_requests waiting; /* until there is a leader */
+    struct turn_requests pending; /* writes: until their entry is applied */
+    struct turn_requests asking;  /* linearizable reads: until they have a read index */
+    struct turn_requests reading; /* reads: until that index is applied */
+    uint64_t earliest_deadline_ms; /* not after any deadline in the lists */
+    bool is_in_office;             /* leads, and has applied all that was logged before */
+    uint64_t logged_base_ms;       /* logged time when office_since_ms was */
+    uint64_t office_since_ms;
+
+    /* The log. */
+    struct trail trail;
+    struct turn_batch batches[BATCHES_IN_FLIGHT_MAX];
+    struct turn_cut cut;
+    bool is_cutting;
+    uint64_t cut_after_ms; /* a cut that found no room is tried again then */
+    struct retention retention;
+    raft_index first_index;
+
+    /* The state. */
+    raft_index commit_to; /* what may be applied, as of the last raft_ready() */
+    raft_index flushed_index;
+    struct turn_flush flush;
+    bool is_flush_stuck;    /* came back with STATUS_DISK_FULL */
+    bool is_flushing;       /* with the state writer, or stuck */
+    uint64_t dirty_since_ms; /* valid while the machine is dirty */
+    struct turn_snapshots snapshots; /* wait for a flush */
+
+    /* The disk. */
+    struct turn_room room;
+    bool is_checking_room;
+    bool log_has_room;
+    bool state_has_room;
+    uint64_t disk_retry_ms; /* when to try again what is stuck */
+
+    struct node_status status;
+    uint64_t published_ms;
+    bool is_status_dirty;
+    bool is_stopping;
+    uint64_t stop_deadline_ms;
+    bool has_final_flush; /* nothing more will be applied */
+};
+
+/* requests.c */
+void turn__request(struct turn *t, struct turn_request *request);
+void turn__requests_resume(struct turn *t);               /* there is a leader: take those waiting */
+void turn__reads_indexed(struct turn *t, raft_index index); /* those asking got their read index */
+void turn__reads_answer(struct turn *t);                  /* as far as the state has come */
+void turn__requests_expire(struct turn *t);
+void turn__request_done(struct turn *t, struct turn_request *request,
+                        const struct kv_response *response);
+bool turn__requests_is_idle(const struct turn *t);
+void turn__requests_abandon(struct turn *t); /* the end has come: answer whoever still waits */
+
+/* journal.c */
+void turn__batch_submit(struct turn *t, const struct raft_batch *batch);
+void turn__log_done(struct turn *t, struct turn_batch *batch);
+void turn__cut(struct turn *t);
+void turn__cut_done(struct turn *t, struct turn_cut *cut);
+void turn__disk_retry(struct turn *t);
+void turn__room(struct turn *t, const struct turn_room *room);
+bool turn__disk_is_full(const struct turn *t);
+
+/* applier.c */
+void turn__apply(struct turn *t);
+bool turn__has_more_to_apply(const struct turn *t);
+void turn__flush(struct turn *t);
+void turn__flush_done(struct turn *t, struct turn_flush *flush);
+uint64_t turn__flush_deadline_ms(const struct turn *t);
+void turn__snapshot(struct turn *t, struct turn_snapshot *snapshot);
+
+/* status.c */
+void turn__publish(struct turn *t);
+
+#endif

@@ -1,0 +1,209 @@
+#include "server/turn.h"
+
+#include "server/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static enum status take_memory(struct turn *t) {
+    for (size_t i = 0; i < BATCHES_IN_FLIGHT_MAX; i++) {
+        struct turn_batch *batch = &t->batches[i];
+        batch->event.kind = TURN_LOG_DONE;
+        batch->entries = calloc(BATCH_ENTRIES_MAX, sizeof *batch->entries);
+        if (!batch->entries)
+            return STATUS_NO_MEMORY;
+    }
+    return trail_init(&t->trail, t->config.raft.last_index);
+}
+
+static void init_fields(struct turn *t, const struct turn_config *config) {
+    t->config = *config;
+    t->ports = &t->config.ports;
+    TAILQ_INIT(&t->waiting);
+    TAILQ_INIT(&t->pending);
+    TAILQ_INIT(&t->asking);
+    TAILQ_INIT(&t->reading);
+    TAILQ_INIT(&t->snapshots);
+    retention_init(&t->retention, config->keep_entries, config->keep_bytes);
+    t->now_ms = config->raft.now_ms;
+    t->started_ms = config->raft.now_ms;
+    t->earliest_deadline_ms = UINT64_MAX;
+    t->office_since_ms = config->raft.now_ms;
+    t->logged_base_ms = config->machine.meta.logged_ms;
+    t->first_index = config->first_index;
+    t->flushed_index = config->machine.meta.applied_index;
+    t->cut.event.kind = TURN_CUT_DONE;
+    t->flush.event.kind = TURN_FLUSH_DONE;
+    t->room.event.kind = TURN_ROOM;
+    t->log_has_room = true;
+    t->state_has_room = true;
+    t->status.identity = config->identity.id;
+    t->status.cluster_id = config->identity.cluster_id;
+    t->status.log_file_bytes = config->log_file_bytes;
+    t->status.state_file_bytes = config->state_file_bytes;
+    snprintf(t->status.name, sizeof t->status.name, "%s", config->identity.name);
+}
+
+enum status turn_new(const struct turn_config *config, struct turn **ret_turn) {
+    struct turn *t = calloc(1, sizeof *t);
+    if (!t)
+        return STATUS_NO_MEMORY;
+    init_fields(t, config);
+    enum status status = take_memory(t);
+    if (status == STATUS_OK)
+        status = raft_new(&t->config.raft, &t->raft);
+    if (status == STATUS_OK)
+        status = kv_machine_new(&t->config.machine, &t->machine);
+    if (status != STATUS_OK) {
+        turn_free(t);
+        return status;
+    }
+    *ret_turn = t;
+    return STATUS_OK;
+}
+
+void turn_free(struct turn *t) {
+    if (!t)
+        return;
+    for (size_t i = 0; i < BATCHES_IN_FLIGHT_MAX; i++)
+        free(t->batches[i].entries);
+    trail_close(&t->trail);
+    raft_free(t->raft);
+    kv_machine_free(t->machine);
+    free(t);
+}
+
+static void stop(struct turn *t) {
+    if (t->is_stopping)
+        return;
+    t->is_stopping = true;
+    t->stop_deadline_ms = t->now_ms + t->config.stop_ms;
+}
+
+/* Each kind of event lies at the start of the struct that it announces. */
+static void step(struct turn *t, struct turn_event *event) {
+    switch (event->kind) {
+    case TURN_REQUEST:
+        turn__request(t, (struct turn_request *)event);
+        return;
+    case TURN_LOG_DONE:
+        turn__log_done(t, (struct turn_batch *)event);
+        return;
+    case TURN_CUT_DONE:
+        turn__cut_done(t, (struct turn_cut *)event);
+        return;
+    case TURN_FLUSH_DONE:
+        turn__flush_done(t, (struct turn_flush *)event);
+        return;
+    case TURN_ROOM:
+        turn__room(t, (struct turn_room *)event);
+        return;
+    case TURN_SNAPSHOT:
+        turn__snapshot(t, (struct turn_snapshot *)event);
+        return;
+    case TURN_STOP:
+        stop(t);
+        return;
+    }
+}
+
+static void step_all(struct turn *t, struct turn_events *events) {
+    while (!STAILQ_EMPTY(events)) {
+        struct turn_event *event = STAILQ_FIRST(events);
+        STAILQ_REMOVE_HEAD(events, link);
+        step(t, event);
+    }
+}
+
+/* Timers fire once every event that was there when the clock was read has been stepped: a paused
+ * process must not believe that nobody spoke. */
+static void fire_timers(struct turn *t) {
+    struct raft_event event = {.kind = RAFT_EVENT_TIMEOUT, .now_ms = t->now_ms};
+    if (raft_deadline_ms(t->raft) <= t->now_ms)
+        (void)raft_step(t->raft, &event); /* a timeout is always taken */
+    turn__requests_expire(t);
+    turn__disk_retry(t);
+}
+
+/* Steps 1 and 2, and what the engine says may be applied and read. */
+static void take_ready(struct turn *t) {
+    struct raft_ready ready;
+    raft_ready(t->raft, &ready);
+    if (ready.has_batch)
+        turn__batch_submit(t, &ready.batch);
+    t->commit_to = ready.apply_to;
+    if (ready.has_read)
+        turn__reads_indexed(t, ready.read_index);
+    raft_advance(t->raft);
+}
+
+/* The office's clock goes on from the last logged time, which is known once everything logged
+ * before this term has been applied. Whoever waited for a leader waits no longer. */
+static void enter_office(struct turn *t) {
+    bool has_committed = t->commit_to > t->config.raft.applied_index;
+    bool is_caught_up = kv_machine_meta(t->machine)->applied_index == t->commit_to;
+    if (t->is_in_office || raft_status(t->raft)->role != RAFT_LEADER || !has_committed ||
+        !is_caught_up)
+        return;
+    t->is_in_office = true;
+    t->logged_base_ms = kv_machine_meta(t->machine)->logged_ms;
+    t->office_since_ms = t->now_ms;
+    turn__requests_resume(t);
+}
+
+/* Answer what was accepted, then flush for the last time, so that the next start replays nothing. */
+static void approach_end(struct turn *t) {
+    if (!t->is_stopping || t->has_final_flush)
+        return;
+    if (t->now_ms >= t->stop_deadline_ms)
+        turn__requests_abandon(t);
+    if (!turn__requests_is_idle(t))
+        return;
+    t->has_final_flush = true;
+    turn__flush(t);
+}
+
+void turn_run(struct turn *t, uint64_t now_ms, struct turn_events *events) {
+    CHECK(now_ms >= t->now_ms);
+    t->now_ms = now_ms;
+    step_all(t, events);
+    fire_timers(t);
+    take_ready(t);
+    turn__apply(t);
+    enter_office(t);
+    turn__reads_answer(t);
+    turn__flush(t);
+    turn__cut(t);
+    approach_end(t);
+    turn__publish(t);
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static bool has_work_at_once(const struct turn *t) {
+    struct raft_ready ready;
+    raft_ready(t->raft, &ready);
+    return ready.has_batch || ready.has_read || ready.apply_to > t->commit_to ||
+           turn__has_more_to_apply(t);
+}
+
+uint64_t turn_deadline_ms(const struct turn *t) {
+    if (has_work_at_once(t))
+        return 0;
+    uint64_t deadline = earliest(raft_deadline_ms(t->raft), t->earliest_deadline_ms);
+    deadline = earliest(deadline, turn__flush_deadline_ms(t));
+    if (turn__disk_is_full(t))
+        deadline = earliest(deadline, t->disk_retry_ms);
+    if (t->is_status_dirty)
+        deadline = earliest(deadline, t->published_ms + PUBLISH_MS);
+    if (t->is_stopping)
+        deadline = earliest(deadline, t->stop_deadline_ms);
+    return deadline;
+}
+
+bool turn_is_stopped(const struct turn *t) {
+    bool is_clean = !t->is_flushing && !kv_machine_is_dirty(t->machine);
+    return t->has_final_flush && (is_clean || t->now_ms >= t->stop_deadline_ms);
+}

@@ -1,0 +1,149 @@
+/* The turn: everything that is decided, in the order in which it must happen.
+ *
+ *     collect -> read the clock -> step each -> ready:
+ *         1  send what promises nothing
+ *         2  hand the batch to the log writer
+ *         3  apply what is committed and durable here
+ *         4  reply to clients
+ *         5  freeze and hand over the overlay when it is full
+ *         6  publish status
+ *
+ * No socket, no thread and no disk: what the turn wants of the world goes through `turn_ports`, and
+ * what the world answers comes back as events. The simulator runs the same files with ports of its
+ * own. A turn belongs to one thread. */
+#ifndef PHALANX_SERVER_TURN_H
+#define PHALANX_SERVER_TURN_H
+
+#include "kv/kv.h"
+#include "node_status.h"
+#include "raft/raft.h"
+
+#include <bsd/sys/queue.h>
+
+enum turn_event_kind {
+    TURN_REQUEST,    /* struct turn_request: a client asks */
+    TURN_LOG_DONE,   /* struct turn_batch: the log writer is through with it */
+    TURN_CUT_DONE,   /* struct turn_cut */
+    TURN_FLUSH_DONE, /* struct turn_flush: the state writer is through with it */
+    TURN_ROOM,       /* struct turn_room: how the disk stands */
+    TURN_SNAPSHOT,   /* struct turn_snapshot: somebody wants the state as a stream */
+    TURN_STOP,       /* struct turn_event: finish what was accepted, flush, be stopped */
+};
+
+/* Lies at the start of what it announces. Whoever posts it keeps off until it comes back. */
+struct turn_event {
+    STAILQ_ENTRY(turn_event) link;
+    enum turn_event_kind kind;
+};
+STAILQ_HEAD(turn_events, turn_event);
+
+/* Belongs to the turn from the event to its reply. */
+struct turn_request {
+    struct turn_event event;
+    TAILQ_ENTRY(turn_request) link; /* in the turn's own lists */
+    const struct kv_request *request;
+    uint64_t deadline_ms;  /* on the turns' clock */
+    raft_index index;      /* the entry that carries it, or the read index it waits for */
+};
+
+/* One synced write of the log. */
+struct turn_batch {
+    struct turn_event event;
+    struct raft_batch raft;
+    struct kv_log_batch log;
+    struct raft_entry *entries; /* BATCH_ENTRIES_MAX; payloads borrowed from the turn */
+    /* Filled in by the log writer: */
+    enum status status; /* STATUS_OK, or STATUS_DISK_FULL: not written, hand it over again */
+    bool has_room;      /* clients' writes still fit */
+    uint64_t file_bytes;
+    /* The turn's own: */
+    bool is_busy;  /* with the writer, or stuck */
+    bool is_stuck; /* came back with STATUS_DISK_FULL */
+};
+
+struct turn_cut {
+    struct turn_event event;
+    raft_index through;     /* delete up to here */
+    raft_index first_index; /* filled in: the first entry kept */
+};
+
+struct turn_flush {
+    struct turn_event event;
+    const struct kv_flush *flush;
+    /* Filled in by the state writer: */
+    enum status status; /* STATUS_OK, or STATUS_DISK_FULL: not written, hand it over again */
+    bool has_room;      /* the next flush is sure to fit */
+    uint64_t page_count;
+    uint64_t file_bytes;
+};
+
+struct turn_room {
+    struct turn_event event;
+    bool log_has_room;
+    bool state_has_room;
+};
+
+struct turn_snapshot {
+    struct turn_event event;
+    TAILQ_ENTRY(turn_snapshot) link;
+    raft_index index; /* the turn's own: the flush it waits for */
+};
+
+/* What the turn asks of the world. None of them waits. */
+struct turn_ports {
+    void *context;
+    /* Write the batch, in the order of the calls; it comes back as TURN_LOG_DONE. */
+    void (*log_submit)(void *context, struct turn_batch *batch);
+    /* Delete entries; comes back as TURN_CUT_DONE. */
+    void (*log_cut)(void *context, struct turn_cut *cut);
+    /* Visit durable entries first..last, at a start only (kv_log_read). */
+    enum status (*log_read)(void *context, raft_index first, raft_index last,
+                            kv_entry_visit *visit, void *visitor);
+    /* Write the frozen table; comes back as TURN_FLUSH_DONE. */
+    void (*state_flush)(void *context, struct turn_flush *flush);
+    /* Find out how the disk stands; comes back as TURN_ROOM. */
+    void (*room_check)(void *context, struct turn_room *room);
+    /* Answer, and give the request back; `response` is borrowed for the call. */
+    void (*reply)(void *context, struct turn_request *request, const struct kv_response *response);
+    /* Stream the state on disk, and give the snapshot back. */
+    void (*snapshot)(void *context, struct turn_snapshot *snapshot);
+    /* Keep a copy of the status for whoever asks. */
+    void (*publish)(void *context, const struct node_status *status);
+    /* The state can no longer follow the log (`status` says why): does not return. */
+    void (*fail)(void *context, enum status status, raft_index index);
+};
+
+struct turn_config {
+    struct turn_ports ports;
+    struct raft_config raft;
+    struct kv_machine_config machine;
+    struct kv_identity identity;
+    raft_index first_index;    /* of the entries in the log */
+    const char *address;       /* where clients reach this node */
+    uint64_t flush_ms;         /* a change is on disk after this time at the latest */
+    uint64_t keep_entries;     /* kept in the log behind the flush, */
+    uint64_t keep_bytes;       /* as far as they take no more than this */
+    uint64_t stop_ms;          /* how long a stop may take to finish what was accepted */
+    uint64_t log_file_bytes;   /* as opened */
+    uint64_t state_file_bytes; /* as opened */
+};
+
+struct turn;
+
+MUST_USE enum status turn_new(const struct turn_config *config, struct turn **ret_turn);
+
+/* Everything handed out through the ports must have come back, but for what the process's end
+ * will free. */
+void turn_free(struct turn *turn);
+
+/* One turn. `events` were all present when `now_ms` was read: a monotonic clock that counts
+ * suspended time. Takes the events out of the list. */
+void turn_run(struct turn *turn, uint64_t now_ms, struct turn_events *events);
+
+/* When the next turn is due without any event; 0: at once. UINT64_MAX: never. */
+uint64_t turn_deadline_ms(const struct turn *turn);
+
+/* After TURN_STOP: everything accepted is answered, flushed and synced. */
+bool turn_is_stopped(const struct turn *turn);
+
+#endif
