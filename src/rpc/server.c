@@ -1,6 +1,7 @@
 #include "rpc/server.h"
 
 #include "rpc/address.h"
+#include "rpc/reflection_index.h"
 
 #include <grpc/grpc_security.h>
 #include <grpc/support/log.h>
@@ -83,6 +84,7 @@ static void init_fields(struct rpc_server *server, const struct rpc_server_confi
     pthread_mutex_init(&server->stop_lock, NULL);
     pthread_cond_init(&server->stop_changed, NULL);
     rpc__health_init(&server->health);
+    server->index = rpc__index_new();
 }
 
 static void register_methods(struct rpc_server *server) {
@@ -184,6 +186,7 @@ void rpc_server_free(struct rpc_server *server) {
     for (unsigned i = 0; i < server->queue_count; i++)
         rpc__queue_close(&server->queues[i], server->is_started);
     CHECK(atomic_load(&server->in_flight) == 0);
+    rpc__index_free(server->index);
     rpc__health_close(&server->health);
     grpc_slice_unref(server->leader);
     pthread_cond_destroy(&server->stop_changed);

@@ -106,6 +106,7 @@ struct rpc_server {
     grpc_slice leader;           /* host:port, or empty */
 
     struct rpc__health health;
+    struct rpc__index *index; /* of the descriptors, for reflection */
 
     struct rpc__event stopped; /* every call and connection is gone */
     pthread_mutex_t stop_lock;
