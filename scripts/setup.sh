@@ -21,6 +21,7 @@ build_packages=(
     libc6-dev
     libcmocka-dev
     libgrpc-dev
+    libisal-dev
     liblmdb-dev
     libprotobuf-dev
     libprotoc-dev

@@ -42,7 +42,7 @@ system | src/**               | $libc                                 | others' 
 system | cmd/**               | $libc                                 | others' headers need a row of their own
 system | test/**              | **                                    |
 
-only   | crc32c/** isa-l.h isa-l/** immintrin.h nmmintrin.h arm_acle.h | src/crc32c.c | CRC32C is made in one file
+only   | crc32c/** isa-l.h isa-l/** immintrin.h nmmintrin.h arm_acle.h | src/kv/checksum.c | CRC32C is made in one file
 only   | lmdb.h               | src/kv/*_store.c src/kv/lmdb_*.[ch]   | LMDB stays in the store files
 only   | phalanx_descriptor_set.h | src/rpc/reflection*.c test/**     | descriptors are for reflection
 only   | upb/** google/protobuf/** phalanx/** grpc/health/** grpc/reflection/** | src/rpc/codec*.c src/rpc/reflection*.c test/** | generated code stays in the codec
@@ -151,7 +151,7 @@ self_test() {
     plant src/raft/log.h '"status.h"'
     plant src/kv/kv.h '"raft/raft.h"'
     plant src/rpc/rpc.h '"kv/kv.h"'
-    plant src/crc32c.c '<nmmintrin.h>'
+    plant src/kv/checksum.c '<isa-l/crc.h>'
     plant src/kv/log_store.c '<lmdb.h>' '"kv/kv.h"'
     plant src/rpc/codec.c '"phalanx/v1/kv.upb.h"' '"upb/upb.h"'
     plant src/debug/http.c '<civetweb.h>' '<pthread.h>'

@@ -197,6 +197,10 @@ MUST_USE enum status kv_directory_open(const char *path, struct kv_directory **r
 void kv_directory_close(struct kv_directory *directory);
 const char *kv_directory_path(const struct kv_directory *directory);
 
+/* What was wrong and where, as a sentence for people, when the last opening of a store in it did
+ * not give STATUS_OK. Borrowed until the next one. */
+const char *kv_directory_problem(const struct kv_directory *directory);
+
 /* ---- The log's store: log/ ----------------------------------------------------------------- */
 
 struct kv_log;
@@ -227,19 +231,27 @@ struct kv_log_batch {
 };
 
 /* Opens or makes `<directory>/log`, checks it, syncs it and its parents, and stores this start's
- * pair. Everything in the summary is durable.
+ * pair. Everything in the summary is durable. Before kv_state_open(): a state without a log means
+ * that the log was lost, or a restore was cut short, and is refused as damage.
  *
- * STATUS_INVALID   `options->name` differs from the directory's name; the summary tells which.
- * STATUS_CORRUPT   damaged, or made by a later version.
- * STATUS_DISK_FULL STATUS_IO  as said. */
-MUST_USE enum status kv_log_open(const struct kv_directory *directory,
+ * Of the entries, the first and the last ones are checked here, and that none is missing between
+ * them: reading a long log would delay every start. The others are checked when they are read (all
+ * that are replayed are) and by the scrub.
+ *
+ * STATUS_INVALID      `options->name` differs from the directory's; summary.identity.name tells it.
+ * STATUS_CORRUPT      damaged: this node may have forgotten what it said, and must not run.
+ * STATUS_UNSUPPORTED  made by a later version.
+ * STATUS_DISK_FULL    no room for this start's pair.
+ * STATUS_IO           as said. For all of these kv_directory_problem() says more. */
+MUST_USE enum status kv_log_open(struct kv_directory *directory,
                                  const struct kv_log_options *options, struct kv_log **ret_log,
                                  struct kv_log_summary *ret_summary);
 void kv_log_close(struct kv_log *log);
 
-/* Write and sync batches, in order, in one transaction: all or nothing.
+/* Write and sync batches, in order, in one transaction: all or nothing. The reserve is used only
+ * when every one of them is essential.
  *
- * STATUS_DISK_FULL  nothing was written; may be tried again.
+ * STATUS_DISK_FULL  nothing was written; may be tried again, those that are essential by themselves.
  * STATUS_IO         the device failed: what is on it is unknown, and the process must end. */
 MUST_USE enum status kv_log_write(struct kv_log *log, const struct kv_log_batch *const *batches,
                                   size_t batch_count);
@@ -257,8 +269,9 @@ MUST_USE enum status kv_log_read(struct kv_log *log, raft_index first, raft_inde
  * of the last one cut is kept. `ret_first`: the first entry now kept. */
 MUST_USE enum status kv_log_cut(struct kv_log *log, raft_index through, raft_index *ret_first);
 
-/* Bytes the files take; and whether a client's batch of `bytes` fits without the reserve. Also
- * restores the reserve when there is room for it. */
+/* Bytes the file takes on the disk; and whether a client's batch of `bytes` fits without the
+ * reserve. Also restores the reserve when there is room for it: no system call while it stands.
+ * Both from any thread. */
 uint64_t kv_log_file_bytes(struct kv_log *log);
 bool kv_log_has_room(struct kv_log *log, size_t bytes);
 
@@ -270,9 +283,10 @@ struct kv_state_options {
     size_t reserve_bytes; /* preallocated: two flushes */
 };
 
-/* Opens or makes `<directory>/state`, checks it, and syncs it and its parents before anything in
- * it is relied on. Statuses as for kv_log_open(). */
-MUST_USE enum status kv_state_open(const struct kv_directory *directory,
+/* Opens or makes `<directory>/state`, checks its meta record and that no record is missing, and
+ * syncs it and its parents before anything in it is relied on. A new one has a meta of zeros.
+ * Statuses as for kv_log_open(); STATUS_CORRUPT: the state must be rebuilt. */
+MUST_USE enum status kv_state_open(struct kv_directory *directory,
                                    const struct kv_state_options *options,
                                    struct kv_state **ret_state, struct kv_meta *ret_meta);
 void kv_state_close(struct kv_state *state);
@@ -283,7 +297,7 @@ struct kv_base kv_state_base(struct kv_state *state);
 /* Write a frozen table and its meta in one synced transaction. Statuses as for kv_log_write(). */
 MUST_USE enum status kv_state_flush(struct kv_state *state, const struct kv_flush *flush);
 
-/* Whether the reserve stands, made again where there is room. */
+/* Whether the reserve stands, made again where there is room. These three from any thread. */
 bool kv_state_has_room(struct kv_state *state);
 uint64_t kv_state_file_bytes(struct kv_state *state);
 uint64_t kv_state_page_count(struct kv_state *state); /* leaf and overflow pages */

@@ -1,0 +1,292 @@
+#include "kv/stores.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+/* Entries checked at each end when the log is opened: what was written last is what a crash may
+ * have hit. */
+#define ENTRIES_CHECKED 16
+
+enum status kv__random_id(uint64_t *ret_id) {
+    uint64_t id = 0;
+    while (id == 0) {
+        ssize_t got = getrandom(&id, sizeof id, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got != (ssize_t)sizeof id)
+            return STATUS_IO;
+    }
+    *ret_id = id;
+    return STATUS_OK;
+}
+
+/* ---- The meta records ---------------------------------------------------------------------- */
+
+static enum status read_meta(struct kv_reader *reader, enum kv_log_meta meta,
+                             struct bytes *ret_record) {
+    uint8_t memory[KV_LOG_META_KEY_BYTES];
+    enum status status = kv__reader_get(reader, kv__log_meta_key(meta, memory), ret_record);
+    return status == STATUS_NOT_FOUND ? STATUS_CORRUPT : status;
+}
+
+enum status kv__log_head_read(struct kv_reader *reader, struct kv_log_head *ret_head) {
+    struct bytes record;
+    enum status status = read_meta(reader, KV_LOG_IDENTITY, &record);
+    if (status == STATUS_OK)
+        status = kv__log_identity_decode(record, &ret_head->identity);
+    if (status == STATUS_OK)
+        status = read_meta(reader, KV_LOG_HARD, &record);
+    if (status == STATUS_OK)
+        status = kv__log_hard_decode(record, &ret_head->hard);
+    if (status == STATUS_OK)
+        status = read_meta(reader, KV_LOG_CUT, &record);
+    if (status == STATUS_OK)
+        status = kv__log_cut_decode(record, &ret_head->cut);
+    return status;
+}
+
+static enum status put_meta(struct kv_writer *writer, enum kv_log_meta meta, struct bytes record) {
+    uint8_t memory[KV_LOG_META_KEY_BYTES];
+    return kv__writer_put(writer, kv__log_meta_key(meta, memory), record);
+}
+
+static enum status write_head(struct kv_env *env, const struct kv_log_head *head) {
+    struct kv_demand demand = {.single_pages = 1};
+    uint8_t memory[KV_LOG_META_BYTES_MAX];
+    struct kv_writer writer;
+    enum status status = kv__writer_begin(env, &demand, true, &writer);
+    if (status != STATUS_OK)
+        return status;
+    status = put_meta(&writer, KV_LOG_HARD, kv__log_hard_record(&head->hard, memory));
+    if (status == STATUS_OK)
+        status =
+            put_meta(&writer, KV_LOG_IDENTITY, kv__log_identity_record(&head->identity, memory));
+    if (status == STATUS_OK)
+        status = put_meta(&writer, KV_LOG_CUT, kv__log_cut_record(&head->cut, memory));
+    return kv__writer_end(&writer, status);
+}
+
+enum status kv__log_create(struct kv_directory *directory, const char *name,
+                           const struct kv_log_head *head) {
+    struct kv_env_options options = {0};
+    struct kv_env *env;
+    enum status status = kv__env_open(directory, name, &options, &env);
+    if (status != STATUS_OK)
+        return status;
+    status = write_head(env, head);
+    kv__env_close(env);
+    return status;
+}
+
+/* ---- Checking ------------------------------------------------------------------------------ */
+
+static enum status find_last(struct kv_reader *reader, const struct kv_cut_point *cut,
+                             struct raft_entry *ret_last) {
+    struct bytes key, record;
+    *ret_last = (struct raft_entry){.index = cut->index, .term = cut->term};
+    if (kv__reader_count(reader) == KV_LOG_META_COUNT)
+        return STATUS_OK;
+    enum status status = kv__reader_last(reader, &key, &record);
+    if (status == STATUS_OK)
+        status = kv__log_entry_decode(key, record, ret_last);
+    return status;
+}
+
+static enum status check_entries(struct kv_reader *reader, raft_index first, raft_index last,
+                                 raft_index *ret_damaged) {
+    for (raft_index i = first; i <= last; i++) {
+        uint8_t memory[KV_LOG_ENTRY_KEY_BYTES];
+        struct bytes key = kv__log_entry_key(i, memory);
+        struct bytes record;
+        struct raft_entry entry;
+        enum status status = kv__reader_get(reader, key, &record);
+        if (status == STATUS_OK)
+            status = kv__log_entry_decode(key, record, &entry);
+        if (status != STATUS_OK) {
+            *ret_damaged = i;
+            return status == STATUS_NOT_FOUND ? STATUS_CORRUPT : status;
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Both ends of what is kept. */
+static enum status check_ends(struct kv_reader *reader, raft_index first, raft_index last,
+                              raft_index *ret_damaged) {
+    raft_index count = last - first + 1;
+    raft_index some = count < ENTRIES_CHECKED ? count : ENTRIES_CHECKED;
+    enum status status = check_entries(reader, first, first + some - 1, ret_damaged);
+    if (status == STATUS_OK)
+        status = check_entries(reader, last - some + 1, last, ret_damaged);
+    return status;
+}
+
+/* The number of records tells whether one is missing in between. */
+static enum status check_log(struct kv_directory *directory, struct kv_reader *reader,
+                             const struct kv_log_head *head, const struct raft_entry *last) {
+    raft_index first = head->cut.index + 1;
+    uint64_t entries = kv__reader_count(reader) - KV_LOG_META_COUNT;
+    raft_index damaged = 0;
+    if (last->index + 1 < first || entries != last->index - head->cut.index)
+        return kv__directory_problem(directory, STATUS_CORRUPT,
+                                     "log: %" PRIu64 " entries are kept from %" PRIu64
+                                     " to %" PRIu64,
+                                     entries, first, last->index);
+    if (head->hard.term < last->term)
+        return kv__directory_problem(directory, STATUS_CORRUPT,
+                                     "log: the term is %" PRIu64
+                                     " and the last entry's is %" PRIu64,
+                                     head->hard.term, last->term);
+    enum status status = check_ends(reader, first, last->index, &damaged);
+    if (status != STATUS_OK)
+        return kv__directory_problem(directory, status, "log: entry %" PRIu64 ": %s", damaged,
+                                     status_text(status));
+    return STATUS_OK;
+}
+
+static enum status load(struct kv_directory *directory, struct kv_reader *reader,
+                        struct kv_log_head *ret_head, struct raft_entry *ret_last) {
+    enum status status = kv__log_head_read(reader, ret_head);
+    if (status != STATUS_OK)
+        return kv__directory_problem(directory, status, "log: its identity, vote or cut point: %s",
+                                     status_text(status));
+    status = find_last(reader, &ret_head->cut, ret_last);
+    if (status != STATUS_OK)
+        return kv__directory_problem(directory, status, "log: its last entry: %s",
+                                     status_text(status));
+    return check_log(directory, reader, ret_head, ret_last);
+}
+
+/* ---- Identity ------------------------------------------------------------------------------ */
+
+/* A log that is gone while a state is there was lost, or never finished being restored. */
+static enum status check_absence(struct kv_directory *directory) {
+    char path[PATH_MAX];
+    enum status status = kv__directory_join(directory, "state/data.mdb", path);
+    if (status == STATUS_OK && kv__path_exists(path))
+        return kv__directory_problem(directory, STATUS_CORRUPT,
+                                     "log: missing, though there is a state: the log was lost, or "
+                                     "a restore was cut short");
+    return status;
+}
+
+static enum status new_identity(const struct kv_log_options *options,
+                                struct kv_identity *ret_identity) {
+    *ret_identity = (struct kv_identity){0};
+    enum status status = kv__random_id(&ret_identity->id);
+    if (status == STATUS_OK && options->is_sole_voter)
+        status = kv__random_id(&ret_identity->cluster_id);
+    return status;
+}
+
+static void set_name(struct kv_identity *identity, const char *name) {
+    size_t len = strlen(name);
+    CHECK(len < NAME_BYTES_MAX);
+    memcpy(identity->name, name, len + 1);
+}
+
+/* The directory's name wins over a default (containers change host names), never over a choice. A
+ * restored directory may have none yet. */
+static enum status settle_name(struct kv_directory *directory, const struct kv_log_options *options,
+                               struct kv_identity *identity) {
+    const char *chosen = options->name ? options->name : options->default_name;
+    if (identity->name[0] == '\0') {
+        set_name(identity, chosen ? chosen : "");
+        return STATUS_OK;
+    }
+    if (options->name && strcmp(options->name, identity->name) != 0)
+        return kv__directory_problem(directory, STATUS_INVALID,
+                                     "log: this directory belongs to node '%s', not to '%s'",
+                                     identity->name, options->name);
+    return STATUS_OK;
+}
+
+static enum status start(struct kv_identity *identity) {
+    identity->previous_counter = identity->start_counter;
+    identity->previous_nonce = identity->start_nonce;
+    identity->start_counter++;
+    return kv__random_id(&identity->start_nonce);
+}
+
+/* ---- Opening ------------------------------------------------------------------------------- */
+
+static enum status examine(struct kv_directory *directory, struct kv_env *env,
+                           const struct kv_log_options *options, struct kv_log_head *ret_head,
+                           struct kv_log_summary *ret_summary) {
+    struct kv_reader reader;
+    struct raft_entry last = {0};
+    enum status status = kv__reader_open(env, &reader);
+    if (status != STATUS_OK)
+        return status;
+    ret_summary->is_new = kv__reader_count(&reader) == 0;
+    if (ret_summary->is_new) {
+        status = check_absence(directory);
+        if (status == STATUS_OK)
+            status = new_identity(options, &ret_head->identity);
+    } else {
+        status = load(directory, &reader, ret_head, &last);
+    }
+    kv__reader_close(&reader);
+    ret_summary->first_index = ret_head->cut.index + 1;
+    ret_summary->last_index = last.index;
+    ret_summary->last_term = last.term;
+    ret_summary->hard = ret_head->hard;
+    ret_summary->identity = ret_head->identity;
+    return status;
+}
+
+static enum status open_env(struct kv_directory *directory, struct kv_env *env,
+                            const struct kv_log_options *options,
+                            struct kv_log_summary *ret_summary) {
+    struct kv_log_head head = {0};
+    enum status status = examine(directory, env, options, &head, ret_summary);
+    if (status == STATUS_OK)
+        status = settle_name(directory, options, &head.identity);
+    if (status == STATUS_OK)
+        status = start(&head.identity);
+    if (status == STATUS_OK)
+        status = write_head(env, &head);
+    if (status == STATUS_OK)
+        ret_summary->identity = head.identity;
+    return status;
+}
+
+static enum status make_log(struct kv_env *env, const struct kv_log_summary *summary,
+                            struct kv_log **ret_log) {
+    struct kv_log *log = calloc(1, sizeof *log);
+    if (!log)
+        return STATUS_NO_MEMORY;
+    *log = (struct kv_log){.env = env, .first = summary->first_index, .last = summary->last_index};
+    *ret_log = log;
+    return STATUS_OK;
+}
+
+enum status kv_log_open(struct kv_directory *directory, const struct kv_log_options *options,
+                        struct kv_log **ret_log, struct kv_log_summary *ret_summary) {
+    struct kv_env_options env_options = {.reserve_bytes = options->reserve_bytes};
+    struct kv_log_summary summary = {0};
+    struct kv_env *env;
+    enum status status = kv__env_open(directory, "log", &env_options, &env);
+    if (status != STATUS_OK)
+        return status;
+    status = open_env(directory, env, options, &summary);
+    if (status == STATUS_OK)
+        status = make_log(env, &summary, ret_log);
+    if (status == STATUS_OK || status == STATUS_INVALID)
+        *ret_summary = summary;
+    if (status != STATUS_OK) {
+        if (*kv_directory_problem(directory) == '\0')
+            (void)kv__directory_problem(directory, status, "log: %s", status_text(status));
+        kv__env_close(env);
+    }
+    return status;
+}
+
+void kv_log_close(struct kv_log *log) {
+    if (!log)
+        return;
+    kv__env_close(log->env);
+    free(log);
+}

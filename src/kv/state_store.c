@@ -1,0 +1,194 @@
+#include "kv/stores.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* ---- The meta record ----------------------------------------------------------------------- */
+
+struct bytes kv__state_meta_key(void) {
+    static const uint8_t key[] = {KV_TABLE_META};
+    return bytes_of(key, sizeof key);
+}
+
+struct bytes kv__state_meta_record(const struct kv_meta *meta,
+                                   uint8_t memory[KV_META_RECORD_BYTES]) {
+    kv__meta_encode(meta, memory + KV_SEAL_BYTES);
+    kv__record_seal(kv__state_meta_key(), memory, KV_META_RECORD_BYTES);
+    return bytes_of(memory, KV_META_RECORD_BYTES);
+}
+
+enum status kv__state_meta_read(struct kv_reader *reader, struct kv_meta *ret_meta) {
+    struct bytes record, body;
+    enum status status = kv__reader_get(reader, kv__state_meta_key(), &record);
+    if (status == STATUS_OK)
+        status = kv__record_open(kv__state_meta_key(), record, &body);
+    if (status == STATUS_OK)
+        status = kv__meta_decode(body, ret_meta);
+    return status;
+}
+
+/* ---- Opening ------------------------------------------------------------------------------- */
+
+/* A store without a meta record must have nothing else: no flush was ever finished. */
+static enum status load(struct kv_directory *directory, struct kv_reader *reader,
+                        struct kv_meta *ret_meta) {
+    uint64_t records = kv__reader_count(reader);
+    *ret_meta = (struct kv_meta){0};
+    if (records == 0)
+        return STATUS_OK;
+    enum status status = kv__state_meta_read(reader, ret_meta);
+    if (status == STATUS_NOT_FOUND)
+        status = STATUS_CORRUPT;
+    if (status != STATUS_OK)
+        return kv__directory_problem(directory, status, "state: its meta record: %s",
+                                     status_text(status));
+    if (ret_meta->record_count != records - 1)
+        return kv__directory_problem(directory, STATUS_CORRUPT,
+                                     "state: it should have %" PRIu64 " records and has %" PRIu64,
+                                     ret_meta->record_count, records - 1);
+    return STATUS_OK;
+}
+
+static enum status fill(struct kv_directory *directory, const struct kv_state_options *options,
+                        struct kv_state *state, struct kv_meta *ret_meta) {
+    struct kv_env_options env_options = {.reserve_bytes = options->reserve_bytes,
+                                         .is_random = true};
+    enum status status = kv__env_open(directory, "state", &env_options, &state->env);
+    if (status != STATUS_OK)
+        return status;
+    status = kv__reader_open(state->env, &state->view);
+    if (status != STATUS_OK)
+        return kv__directory_problem(directory, status, "state: %s", status_text(status));
+    return load(directory, &state->view, ret_meta);
+}
+
+enum status kv_state_open(struct kv_directory *directory, const struct kv_state_options *options,
+                          struct kv_state **ret_state, struct kv_meta *ret_meta) {
+    struct kv_state *state = calloc(1, sizeof *state);
+    struct kv_meta meta;
+    if (!state)
+        return STATUS_NO_MEMORY;
+    enum status status = fill(directory, options, state, &meta);
+    if (status != STATUS_OK) {
+        kv_state_close(state);
+        return status;
+    }
+    *ret_meta = meta;
+    *ret_state = state;
+    return STATUS_OK;
+}
+
+void kv_state_close(struct kv_state *state) {
+    if (!state)
+        return;
+    if (state->view.txn)
+        kv__reader_close(&state->view);
+    kv__env_close(state->env);
+    free(state);
+}
+
+/* ---- The loop's view ----------------------------------------------------------------------- */
+
+static enum status base_get(void *context, struct bytes key, struct bytes *ret_record) {
+    struct kv_state *state = context;
+    return kv__reader_get(&state->view, key, ret_record);
+}
+
+static enum status base_seek(void *context, struct bytes key, struct bytes *ret_key,
+                             struct bytes *ret_record) {
+    struct kv_state *state = context;
+    return kv__reader_seek(&state->view, key, ret_key, ret_record);
+}
+
+static enum status base_renew(void *context) {
+    struct kv_state *state = context;
+    return kv__reader_renew(&state->view);
+}
+
+struct kv_base kv_state_base(struct kv_state *state) {
+    static const struct kv_base_ops ops = {
+        .get = base_get,
+        .seek = base_seek,
+        .renew = base_renew,
+    };
+    return (struct kv_base){.ops = &ops, .context = state};
+}
+
+/* ---- Flushing ------------------------------------------------------------------------------ */
+
+/* The most pages that a flush adds. Each record copies the leaf it falls into and may split it,
+ * so two per record, but never more than all leaves there are, copied and split, and what the
+ * records fill by themselves. Large values have runs of their own. Branches above the leaves: at
+ * least seven to a page. */
+struct count {
+    const struct kv_env *env;
+    uint64_t records;
+    uint64_t run_pages;
+    size_t leaf_bytes;
+};
+
+static enum status count_record(void *context, struct bytes key, struct bytes record) {
+    struct count *count = context;
+    count->records++;
+    count->run_pages += kv__env_run_pages(count->env, key.len, record.len, &count->leaf_bytes);
+    return STATUS_OK;
+}
+
+static enum status demand_of(const struct kv_state *state, const struct kv_flush *flush,
+                             struct kv_demand *ret_demand) {
+    struct count count = {.env = state->env};
+    enum status status = kv_overlay_each(flush->overlay, count_record, &count);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t touched = 2 * count.records;
+    uint64_t all = 2 * atomic_load(&state->env->record_pages);
+    uint64_t leaves = touched < all ? touched : all;
+    ret_demand->single_pages =
+        leaves + leaves / 6 + kv__env_leaf_pages(state->env, count.leaf_bytes);
+    ret_demand->run_pages = count.run_pages;
+    return STATUS_OK;
+}
+
+static enum status write_record(void *context, struct bytes key, struct bytes record) {
+    struct kv_writer *writer = context;
+    if (record.data)
+        return kv__writer_put(writer, key, record);
+    enum status status = kv__writer_delete(writer, key);
+    /* Made and deleted since the last flush. */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status write_flush(struct kv_writer *writer, const struct kv_flush *flush) {
+    uint8_t memory[KV_META_RECORD_BYTES];
+    enum status status = kv_overlay_each(flush->overlay, write_record, writer);
+    if (status == STATUS_OK)
+        status = kv__writer_put(writer, kv__state_meta_key(),
+                                kv__state_meta_record(&flush->meta, memory));
+    return status;
+}
+
+enum status kv_state_flush(struct kv_state *state, const struct kv_flush *flush) {
+    struct kv_demand demand;
+    struct kv_writer writer;
+    enum status status = demand_of(state, flush, &demand);
+    if (status == STATUS_OK)
+        status = kv__writer_begin(state->env, &demand, true, &writer);
+    if (status == STATUS_OK)
+        status = kv__writer_end(&writer, write_flush(&writer, flush));
+    return status;
+}
+
+/* ---- Room ---------------------------------------------------------------------------------- */
+
+bool kv_state_has_room(struct kv_state *state) {
+    struct kv_demand demand = {0};
+    return kv__env_make_room(state->env, &demand, false) == STATUS_OK;
+}
+
+uint64_t kv_state_file_bytes(struct kv_state *state) {
+    return kv__env_file_bytes(state->env);
+}
+
+uint64_t kv_state_page_count(struct kv_state *state) {
+    return atomic_load(&state->env->record_pages);
+}
