@@ -50,7 +50,8 @@ void turn__log_done(struct turn *t, struct turn_batch *batch) {
     struct raft_event event = {.kind = RAFT_EVENT_DURABLE, .now_ms = t->now_ms};
     event.durable.batch = batch->raft.number;
     event.durable.term = batch->raft.term;
-    (void)raft_step(t->raft, &event); /* a stale completion is the engine's to ignore */
+    enum status status = raft_step(t->raft, &event);
+    CHECK(status == STATUS_OK || status == STATUS_STALE);
     take_noop(t);
 }
 

@@ -1,6 +1,7 @@
 #include "server/log_writer.h"
 
 #include "log.h"
+#include "server/worker.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,14 +12,12 @@
 struct log_writer {
     struct kv_log *log;
     struct inbox *inbox;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t work;
+    raft_index next; /* the index that a batch must go on from */
+    struct worker worker;
+    /* Under the worker's mutex: */
     struct turn_events batches;
     struct turn_cut *cut;   /* NULL: none asked for */
     struct turn_room *room; /* likewise */
-    bool is_stopping;
-    raft_index next; /* the index that a batch must go on from */
 };
 
 /* What one round of the thread took over. */
@@ -41,16 +40,16 @@ static bool has_work(const struct log_writer *w) {
 /* False when the writer stops and nothing is left. */
 static bool take_work(struct log_writer *w, struct log_work *ret_work) {
     STAILQ_INIT(&ret_work->batches);
-    CHECK(pthread_mutex_lock(&w->mutex) == 0);
-    while (!has_work(w) && !w->is_stopping)
-        CHECK(pthread_cond_wait(&w->work, &w->mutex) == 0);
+    worker_lock(&w->worker);
+    while (!has_work(w) && !w->worker.is_stopping)
+        worker_wait(&w->worker);
     bool is_working = has_work(w);
     STAILQ_CONCAT(&ret_work->batches, &w->batches);
     ret_work->cut = w->cut;
     ret_work->room = w->room;
     w->cut = NULL;
     w->room = NULL;
-    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
+    worker_unlock(&w->worker);
     return is_working;
 }
 
@@ -144,9 +143,7 @@ enum status log_writer_new(struct kv_log *log, raft_index next, struct inbox *in
     w->next = next;
     w->inbox = inbox;
     STAILQ_INIT(&w->batches);
-    CHECK(pthread_mutex_init(&w->mutex, NULL) == 0);
-    CHECK(pthread_cond_init(&w->work, NULL) == 0);
-    CHECK(pthread_create(&w->thread, NULL, run, w) == 0);
+    worker_start(&w->worker, run, w);
     *ret_writer = w;
     return STATUS_OK;
 }
@@ -154,35 +151,26 @@ enum status log_writer_new(struct kv_log *log, raft_index next, struct inbox *in
 void log_writer_free(struct log_writer *w) {
     if (!w)
         return;
-    CHECK(pthread_mutex_lock(&w->mutex) == 0);
-    w->is_stopping = true;
-    CHECK(pthread_cond_signal(&w->work) == 0);
-    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
-    CHECK(pthread_join(w->thread, NULL) == 0);
-    CHECK(pthread_cond_destroy(&w->work) == 0);
-    CHECK(pthread_mutex_destroy(&w->mutex) == 0);
+    worker_stop(&w->worker);
     free(w);
 }
 
 void log_writer_submit(struct log_writer *w, struct turn_batch *batch) {
-    CHECK(pthread_mutex_lock(&w->mutex) == 0);
+    worker_lock(&w->worker);
     STAILQ_INSERT_TAIL(&w->batches, &batch->event, link);
-    CHECK(pthread_cond_signal(&w->work) == 0);
-    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
+    worker_unlock_and_wake(&w->worker);
 }
 
 void log_writer_cut(struct log_writer *w, struct turn_cut *cut) {
-    CHECK(pthread_mutex_lock(&w->mutex) == 0);
+    worker_lock(&w->worker);
     CHECK(!w->cut);
     w->cut = cut;
-    CHECK(pthread_cond_signal(&w->work) == 0);
-    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
+    worker_unlock_and_wake(&w->worker);
 }
 
 void log_writer_check_room(struct log_writer *w, struct turn_room *room) {
-    CHECK(pthread_mutex_lock(&w->mutex) == 0);
+    worker_lock(&w->worker);
     CHECK(!w->room);
     w->room = room;
-    CHECK(pthread_cond_signal(&w->work) == 0);
-    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
+    worker_unlock_and_wake(&w->worker);
 }

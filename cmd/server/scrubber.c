@@ -1,11 +1,10 @@
 #include "server/scrubber.h"
 
 #include "log.h"
+#include "server/worker.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Slices a second: short enough that no read transaction keeps pages for long. */
@@ -21,27 +20,8 @@ struct scrubber {
     struct kv_scrub log_scrub;
     struct kv_scrub state_scrub;
     _Atomic uint64_t damaged;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t stop; /* on CLOCK_MONOTONIC */
-    bool is_stopping;
+    struct worker worker;
 };
-
-/* False when it is time to stop. */
-static bool sleep_ms(struct scrubber *s, uint64_t ms) {
-    struct timespec until;
-    CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    CHECK(pthread_mutex_lock(&s->mutex) == 0);
-    int woken = 0;
-    while (!s->is_stopping && woken == 0)
-        woken = pthread_cond_timedwait(&s->stop, &s->mutex, &until);
-    bool is_stopping = s->is_stopping;
-    CHECK(pthread_mutex_unlock(&s->mutex) == 0);
-    return !is_stopping;
-}
 
 /* "A node that may have forgotten an ack may return only as a new identity." */
 static _Noreturn void die_of_log_damage(const struct kv_scrub *scrub) {
@@ -79,7 +59,8 @@ static void *run(void *context) {
     bool is_running = true;
     while (is_running) {
         bool is_walked = scrub_slice(s);
-        is_running = sleep_ms(s, is_walked ? REST_SECONDS * 1000 : 1000 / SLICES_PER_SECOND);
+        uint64_t rest_ms = is_walked ? REST_SECONDS * 1000 : 1000 / SLICES_PER_SECOND;
+        is_running = worker_sleep(&s->worker, rest_ms);
     }
     return NULL;
 }
@@ -92,13 +73,7 @@ enum status scrubber_new(struct kv_log *log, struct kv_state *state, uint64_t re
     s->log = log;
     s->state = state;
     s->slice_records = (size_t)(records_per_second / SLICES_PER_SECOND) + 1;
-    pthread_condattr_t attributes;
-    CHECK(pthread_mutex_init(&s->mutex, NULL) == 0);
-    CHECK(pthread_condattr_init(&attributes) == 0);
-    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&s->stop, &attributes) == 0);
-    CHECK(pthread_condattr_destroy(&attributes) == 0);
-    CHECK(pthread_create(&s->thread, NULL, run, s) == 0);
+    worker_start(&s->worker, run, s);
     *ret_scrubber = s;
     return STATUS_OK;
 }
@@ -106,13 +81,7 @@ enum status scrubber_new(struct kv_log *log, struct kv_state *state, uint64_t re
 void scrubber_free(struct scrubber *s) {
     if (!s)
         return;
-    CHECK(pthread_mutex_lock(&s->mutex) == 0);
-    s->is_stopping = true;
-    CHECK(pthread_cond_signal(&s->stop) == 0);
-    CHECK(pthread_mutex_unlock(&s->mutex) == 0);
-    CHECK(pthread_join(s->thread, NULL) == 0);
-    CHECK(pthread_cond_destroy(&s->stop) == 0);
-    CHECK(pthread_mutex_destroy(&s->mutex) == 0);
+    worker_stop(&s->worker);
     free(s);
 }
 

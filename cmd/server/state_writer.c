@@ -1,6 +1,7 @@
 #include "server/state_writer.h"
 
 #include "log.h"
+#include "server/worker.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,25 +10,23 @@ struct state_writer {
     struct kv_state *state;
     struct inbox *inbox;
     struct log_writer *log_writer;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t work;
+    struct worker worker;
+    /* Under the worker's mutex: */
     struct turn_flush *flush; /* NULL: none asked for */
     struct turn_room *room;   /* likewise */
-    bool is_stopping;
 };
 
 /* False when the writer stops and nothing is left. */
 static bool take_work(struct state_writer *w, struct turn_flush **ret_flush,
                       struct turn_room **ret_room) {
-    CHECK(pthread_mutex_lock(&w->mutex) == 0);
-    while (!w->flush && !w->room && !w->is_stopping)
-        CHECK(pthread_cond_wait(&w->work, &w->mutex) == 0);
+    worker_lock(&w->worker);
+    while (!w->flush && !w->room && !w->worker.is_stopping)
+        worker_wait(&w->worker);
     *ret_flush = w->flush;
     *ret_room = w->room;
     w->flush = NULL;
     w->room = NULL;
-    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
+    worker_unlock(&w->worker);
     return *ret_flush || *ret_room;
 }
 
@@ -66,9 +65,7 @@ enum status state_writer_new(struct kv_state *state, struct inbox *inbox,
     w->state = state;
     w->inbox = inbox;
     w->log_writer = log_writer;
-    CHECK(pthread_mutex_init(&w->mutex, NULL) == 0);
-    CHECK(pthread_cond_init(&w->work, NULL) == 0);
-    CHECK(pthread_create(&w->thread, NULL, run, w) == 0);
+    worker_start(&w->worker, run, w);
     *ret_writer = w;
     return STATUS_OK;
 }
@@ -76,28 +73,20 @@ enum status state_writer_new(struct kv_state *state, struct inbox *inbox,
 void state_writer_free(struct state_writer *w) {
     if (!w)
         return;
-    CHECK(pthread_mutex_lock(&w->mutex) == 0);
-    w->is_stopping = true;
-    CHECK(pthread_cond_signal(&w->work) == 0);
-    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
-    CHECK(pthread_join(w->thread, NULL) == 0);
-    CHECK(pthread_cond_destroy(&w->work) == 0);
-    CHECK(pthread_mutex_destroy(&w->mutex) == 0);
+    worker_stop(&w->worker);
     free(w);
 }
 
 void state_writer_flush(struct state_writer *w, struct turn_flush *flush) {
-    CHECK(pthread_mutex_lock(&w->mutex) == 0);
+    worker_lock(&w->worker);
     CHECK(!w->flush);
     w->flush = flush;
-    CHECK(pthread_cond_signal(&w->work) == 0);
-    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
+    worker_unlock_and_wake(&w->worker);
 }
 
 void state_writer_check_room(struct state_writer *w, struct turn_room *room) {
-    CHECK(pthread_mutex_lock(&w->mutex) == 0);
+    worker_lock(&w->worker);
     CHECK(!w->room);
     w->room = room;
-    CHECK(pthread_cond_signal(&w->work) == 0);
-    CHECK(pthread_mutex_unlock(&w->mutex) == 0);
+    worker_unlock_and_wake(&w->worker);
 }

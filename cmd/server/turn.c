@@ -120,7 +120,7 @@ static void step_all(struct turn *t, struct turn_events *events) {
 static void fire_timers(struct turn *t) {
     struct raft_event event = {.kind = RAFT_EVENT_TIMEOUT, .now_ms = t->now_ms};
     if (raft_deadline_ms(t->raft) <= t->now_ms)
-        (void)raft_step(t->raft, &event); /* a timeout is always taken */
+        CHECK(raft_step(t->raft, &event) == STATUS_OK);
     turn__requests_expire(t);
     turn__disk_retry(t);
 }
