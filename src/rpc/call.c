@@ -5,8 +5,14 @@
 /* A call's life:
  *
  *   FREE -- rpc__call_arm --> ARMED -- on_arrival --> OPEN -- rpc__call_answer --> ANSWERED
- *     ^                         |                      |                              |
- *     +--- shutdown ------------+--- rpc__call_detach -+------------------ on_away ---+
+ *     ^                         |                     |  |                          ^   |
+ *     |                         |                     |  +- rpc__call_return        |   |
+ *     |                         |                     |        --> RETURNED --------+   |
+ *     +--- shutdown ------------+-- rpc__call_detach -+------------------- on_away -----+
+ *
+ * Another thread's answer is sent by the queue's thread: gRPC would otherwise do its own work,
+ * sending and receiving for everybody, on the loop. It is faster too, as the queue is woken once
+ * for many answers.
  *
  * gRPC's own hand-over between threads would do; the phase also catches a call that is answered
  * twice, and lets the race detector see the hand-over. */
@@ -133,8 +139,8 @@ static void on_away(struct rpc__event *event, bool is_ok) {
 static size_t answer_ops(struct rpc_call *call, const struct rpc__answer *answer, grpc_op *ops) {
     size_t count = 0;
     ops[count++] = (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA};
-    if (answer->body != NULL) {
-        grpc_slice_buffer_add(&call->reply.data.raw.slice_buffer, *answer->body);
+    if (answer->has_body) {
+        grpc_slice_buffer_add(&call->reply.data.raw.slice_buffer, answer->body);
         ops[count++] =
             (grpc_op){.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = &call->reply};
     }
@@ -143,16 +149,35 @@ static size_t answer_ops(struct rpc_call *call, const struct rpc__answer *answer
     return count;
 }
 
-void rpc__call_answer(struct rpc_call *call, const struct rpc__answer *answer) {
+/* All in one batch; when it has started, the call may be in use again. */
+static void send(struct rpc_call *call, const struct rpc__answer *answer) {
     grpc_op ops[4];
     struct rpc__ending ending;
     size_t count = answer_ops(call, answer, ops);
     ops[count++] = rpc__ending_init(&ending, call->queue->server, answer);
     call->event.run = on_away;
-    to_phase(call, RPC__PHASE_OPEN, RPC__PHASE_ANSWERED);
-    /* All in one batch; from here on the call may be in use again. */
     rpc__batch_start(call->grpc, ops, count, &call->event);
     rpc__ending_close(&ending);
+}
+
+void rpc__call_answer(struct rpc_call *call, const struct rpc__answer *answer) {
+    to_phase(call, RPC__PHASE_OPEN, RPC__PHASE_ANSWERED);
+    send(call, answer);
+}
+
+void rpc__call_return(struct rpc_call *call, const struct rpc__answer *answer) {
+    if (rpc__queue_is_own(call->queue)) {
+        rpc__call_answer(call, answer);
+        return;
+    }
+    call->answer = *answer;
+    to_phase(call, RPC__PHASE_OPEN, RPC__PHASE_RETURNED);
+    rpc__queue_return(call->queue, call);
+}
+
+void rpc__call_answer_returned(struct rpc_call *call) {
+    to_phase(call, RPC__PHASE_RETURNED, RPC__PHASE_ANSWERED);
+    send(call, &call->answer);
 }
 
 void rpc__call_refuse(struct rpc_call *call, grpc_status_code code, const char *detail) {

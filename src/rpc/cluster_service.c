@@ -18,7 +18,8 @@ void rpc__status_on_call(struct rpc_call *call) {
     uint8_t data[RPC__STATUS_BYTES_MAX];
     size_t len = rpc__status_encode(&status, data);
     grpc_slice body = grpc_slice_from_copied_buffer((const char *)data, len);
-    rpc__call_answer(call, &(struct rpc__answer){.code = GRPC_STATUS_OK, .body = &body});
+    rpc__call_answer(call,
+                     &(struct rpc__answer){.code = GRPC_STATUS_OK, .has_body = true, .body = body});
 }
 
 void rpc__snapshot_on_call(struct rpc_call *call) {

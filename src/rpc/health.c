@@ -82,7 +82,8 @@ void rpc__health_on_check(struct rpc_call *call) {
         return;
     }
     grpc_slice body = encode(status_now(&call->queue->server->health));
-    rpc__call_answer(call, &(struct rpc__answer){.code = GRPC_STATUS_OK, .body = &body});
+    rpc__call_answer(call,
+                     &(struct rpc__answer){.code = GRPC_STATUS_OK, .has_body = true, .body = body});
 }
 
 /* ---- Watch --------------------------------------------------------------------------------- */

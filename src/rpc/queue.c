@@ -64,23 +64,82 @@ void rpc__queue_give_back(struct rpc__queue *queue, struct rpc_call *call) {
     queue->free_count++;
 }
 
+/* ---- Answers from other threads -------------------------------------------------------------- */
+
+void rpc__queue_return(struct rpc__queue *queue, struct rpc_call *call) {
+    struct rpc_call *top = atomic_load_explicit(&queue->returned, memory_order_relaxed);
+    do {
+        call->next = top;
+    } while (!atomic_compare_exchange_weak_explicit(&queue->returned, &top, call,
+                                                    memory_order_release, memory_order_relaxed));
+    if (top == NULL) /* one event for all that gather until it is run */
+        rpc__batch_start(queue->waker, NULL, 0, &queue->woken);
+}
+
+/* The same calls, the oldest first. */
+static struct rpc_call *reverse(struct rpc_call *list) {
+    struct rpc_call *reversed = NULL;
+    while (list != NULL) {
+        struct rpc_call *call = list;
+        list = call->next;
+        call->next = reversed;
+        reversed = call;
+    }
+    return reversed;
+}
+
+static void on_woken(struct rpc__event *event, bool is_ok) {
+    (void)is_ok; /* an empty batch cannot fail */
+    struct rpc__queue *queue = CONTAINER_OF(event, struct rpc__queue, woken);
+    struct rpc_call *list =
+        reverse(atomic_exchange_explicit(&queue->returned, NULL, memory_order_acquire));
+    while (list != NULL) {
+        struct rpc_call *call = list;
+        list = call->next;
+        rpc__call_answer_returned(call);
+    }
+}
+
+/* A call to nowhere, on a channel that is dead from birth. */
+static grpc_call *waker_new(grpc_completion_queue *cq) {
+    grpc_channel *channel = grpc_lame_client_channel_create("", GRPC_STATUS_UNAVAILABLE, "");
+    grpc_call *waker = grpc_channel_create_call(channel, NULL, GRPC_PROPAGATE_DEFAULTS, cq,
+                                                grpc_slice_from_static_string("/"), NULL,
+                                                gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+    grpc_channel_destroy(channel);
+    return waker;
+}
+
+/* ---- The thread ------------------------------------------------------------------------------ */
+
+static _Thread_local const struct rpc__queue *own_queue;
+
+bool rpc__queue_is_own(const struct rpc__queue *queue) {
+    return queue == own_queue;
+}
+
 static void *run(void *argument) {
     struct rpc__queue *queue = argument;
+    own_queue = queue;
     for (;;) {
         grpc_event next =
             grpc_completion_queue_next(queue->cq, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
         if (next.type == GRPC_QUEUE_SHUTDOWN)
-            return NULL;
+            break;
         CHECK(next.type == GRPC_OP_COMPLETE);
         struct rpc__event *event = next.tag;
         event->run(event, next.success != 0);
     }
+    own_queue = NULL; /* of a server that never started, run() drains on its owner's thread */
+    return NULL;
 }
 
 void rpc__queue_init(struct rpc__queue *queue, struct rpc_server *server) {
     queue->server = server;
     queue->cq = grpc_completion_queue_create_for_next(NULL);
     grpc_server_register_completion_queue(server->grpc, queue->cq, NULL);
+    queue->woken.run = on_woken;
+    queue->waker = waker_new(queue->cq);
 }
 
 void rpc__queue_start(struct rpc__queue *queue) {
@@ -92,6 +151,7 @@ void rpc__queue_start(struct rpc__queue *queue) {
 }
 
 void rpc__queue_close(struct rpc__queue *queue, bool is_started) {
+    grpc_call_unref(queue->waker);
     grpc_completion_queue_shutdown(queue->cq);
     if (is_started)
         CHECK(pthread_join(queue->thread, NULL) == 0);

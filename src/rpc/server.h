@@ -78,6 +78,12 @@ struct rpc__queue {
     pthread_t thread;
     struct rpc_call *free_calls;
     size_t free_count;
+
+    /* Answers that other threads hand back, the newest first. Whoever finds it empty wakes the
+     * queue. */
+    _Atomic(struct rpc_call *) returned;
+    struct rpc__event woken;
+    grpc_call *waker; /* goes nowhere: an empty batch on it is an event */
 };
 
 /* Who watches this server's health. */
@@ -125,6 +131,12 @@ void rpc__queue_start(struct rpc__queue *queue);
 /* Once nothing can arrive any more: drains, joins, closes. */
 void rpc__queue_close(struct rpc__queue *queue, bool is_started);
 
+/* Any thread: have this call's answer sent by the queue's thread. */
+void rpc__queue_return(struct rpc__queue *queue, struct rpc_call *call);
+
+/* Whether this is the queue's thread. */
+bool rpc__queue_is_own(const struct rpc__queue *queue);
+
 struct rpc_call *rpc__queue_take(struct rpc__queue *queue);
 void rpc__queue_give_back(struct rpc__queue *queue, struct rpc_call *call);
 
@@ -135,13 +147,23 @@ enum rpc__phase {
     RPC__PHASE_FREE,
     RPC__PHASE_ARMED,    /* gRPC has it until a call arrives */
     RPC__PHASE_OPEN,     /* here or with the holder, who owes an answer */
+    RPC__PHASE_RETURNED, /* on its way to its queue's thread, with the answer */
     RPC__PHASE_ANSWERED, /* gRPC has it until the answer is away */
+};
+
+/* What goes back to the caller of a unary method. */
+struct rpc__answer {
+    grpc_status_code code;
+    const char *detail; /* static, or copied before rpc__call_answer() returns; NULL when OK */
+    bool is_not_applied;
+    bool has_body;
+    grpc_slice body; /* taken over */
 };
 
 struct rpc_call {
     struct rpc__event event; /* its arrival, then its answer being away */
     struct rpc__queue *queue;
-    struct rpc_call *next; /* in the free list */
+    struct rpc_call *next; /* in a list of its queue */
     enum rpc__method_id method;
     _Atomic enum rpc__phase phase;
     bool is_counted; /* in server->in_flight */
@@ -154,19 +176,12 @@ struct rpc_call {
     grpc_slice flat;           /* the payload in one piece, when it came in several */
     bool has_flat;
 
-    grpc_byte_buffer reply; /* swapped into gRPC when the answer starts */
+    struct rpc__answer answer; /* while it is on its way to the queue */
+    grpc_byte_buffer reply;    /* swapped into gRPC when the answer starts */
     int cancelled;
 
     struct kv_request request; /* points into body */
     max_align_t user[];        /* server->user_bytes */
-};
-
-/* What goes back to the caller of a unary method. */
-struct rpc__answer {
-    grpc_status_code code;
-    const char *detail; /* copied; NULL when OK */
-    bool is_not_applied;
-    grpc_slice *body; /* taken over; NULL: none */
 };
 
 /* Await one more call of this method on this queue. */
@@ -178,8 +193,12 @@ bool rpc__call_body(struct rpc_call *call, struct bytes *ret_body);
 /* Milliseconds that the caller still waits, at most REQUEST_WAIT_MS_MAX. */
 uint64_t rpc__call_wait_ms(const struct rpc_call *call);
 
-/* Any thread. The call belongs to its queue again. */
+/* Queue's thread. */
 void rpc__call_answer(struct rpc_call *call, const struct rpc__answer *answer);
+/* The same from any thread; `detail` must be static. */
+void rpc__call_return(struct rpc_call *call, const struct rpc__answer *answer);
+/* For the queue: send the answer that rpc__call_return() left. */
+void rpc__call_answer_returned(struct rpc_call *call);
 /* The room's own refusal: not applied, for certain. */
 void rpc__call_refuse(struct rpc_call *call, grpc_status_code code, const char *detail);
 
