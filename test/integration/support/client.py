@@ -1,0 +1,102 @@
+"""Calls over grpcio. Each is one attempt; a failed one raises CallFailed."""
+
+from support.proto import cluster, kv
+
+import grpc
+
+_OPTIONS = [
+    ("grpc.use_local_subchannel_pool", 1),  # a connection of its own
+    ("grpc.enable_retries", 0),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 200),
+    ("grpc.enable_http_proxy", 0),
+]
+
+
+class CallFailed(Exception):
+    """code is a grpc.StatusCode; is_not_applied: the server's mark; metadata: the trailing one."""
+
+    def __init__(self, method, error):
+        self.code = error.code()
+        self.detail = error.details() or ""
+        self.metadata = {key: value for key, value in error.trailing_metadata() or ()}
+        self.is_not_applied = self.metadata.get("phalanx-outcome") == "not-applied"
+        mark = ", not applied" if self.is_not_applied else ""
+        super().__init__(f"{method}: {self.code.name}{mark}: {self.detail}")
+
+
+def _bytes(text):
+    return text.encode() if isinstance(text, str) else text
+
+
+class Client:
+    """Keys and values are bytes or str. `metadata` holds the last call's trailing metadata."""
+
+    def __init__(self, address):
+        self.channel = grpc.insecure_channel(address, _OPTIONS)
+        self.metadata = {}
+
+    def close(self):
+        self.channel.close()
+
+    def call(self, method, request, response_class, timeout=10, wait=False):
+        """Any unary method, by its full name: "phalanx.v1.KVService/Put"."""
+        stub = self.channel.unary_unary("/" + method,
+                                        request_serializer=lambda message: message.SerializeToString(),
+                                        response_deserializer=response_class.FromString)
+        try:
+            response, call = stub.with_call(request, timeout=timeout, wait_for_ready=wait)
+        except grpc.RpcError as error:
+            failed = CallFailed(method, error)
+            self.metadata = failed.metadata
+            raise failed from None
+        self.metadata = {key: value for key, value in call.trailing_metadata() or ()}
+        return response
+
+    def put(self, key, value, prev_revision=None, request_id=None, **options):
+        request = kv.PutRequest(key=_bytes(key), value=_bytes(value))
+        self._condition(request, prev_revision, request_id)
+        return self.call("phalanx.v1.KVService/Put", request, kv.PutResponse, **options)
+
+    def delete(self, key, prev_revision=None, request_id=None, **options):
+        request = kv.DeleteRequest(key=_bytes(key))
+        self._condition(request, prev_revision, request_id)
+        return self.call("phalanx.v1.KVService/Delete", request, kv.DeleteResponse, **options)
+
+    @staticmethod
+    def _condition(request, prev_revision, request_id):
+        """request_id: (client_id, sequence)."""
+        if prev_revision is not None:
+            request.prev_revision = prev_revision
+        if request_id is not None:
+            request.request_id.client_id, request.request_id.sequence = request_id
+
+    def get(self, key, stale=False, **options):
+        request = kv.GetRequest(key=_bytes(key), consistency=self._consistency(stale))
+        return self.call("phalanx.v1.KVService/Get", request, kv.GetResponse, **options)
+
+    def scan(self, start="", end="", limit=0, stale=False, **options):
+        """One page."""
+        request = kv.ScanRequest(start=_bytes(start), end=_bytes(end), limit=limit,
+                                 consistency=self._consistency(stale))
+        return self.call("phalanx.v1.KVService/Scan", request, kv.ScanResponse, **options)
+
+    def scan_all(self, start="", **options):
+        """Every item from `start` on, page by page."""
+        start = _bytes(start)
+        while True:
+            page = self.scan(start, **options)
+            yield from page.items
+            if not page.more:
+                return
+            start = page.items[-1].key + b"\0"
+
+    def status(self, **options):
+        return self.call("phalanx.v1.ClusterService/Status", cluster.StatusRequest(),
+                         cluster.StatusResponse, **options)
+
+    @staticmethod
+    def _consistency(stale):
+        return kv.CONSISTENCY_STALE if stale else kv.CONSISTENCY_UNSPECIFIED
