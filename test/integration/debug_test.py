@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""The debug server over real sockets: status codes, headers, both address families, bad clients."""
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SERVER = os.environ.get("PHALANX_SERVER", "build/bin/phalanx-server")
+PATHS = ("/", "/health", "/ready", "/debug/status", "/metrics")
+
+
+def start(folder, debug_addr="[::]:0"):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "NODE_ID": "node-1",
+        "NODE_REGION": "jnb",
+        "DATA_DIR": folder,
+        "GRPC_ADDR": "127.0.0.1:0",
+        "DEBUG_ADDR": debug_addr,
+        "TICK_MS": "10",
+        "STATE_RESERVE_MB": "1",
+        "LOG_RESERVE_MB": "1",
+    }
+    return subprocess.Popen([SERVER], env=environment, stderr=subprocess.PIPE, text=True)
+
+
+class DebugTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.server = start(cls.folder.name)
+        for line in cls.server.stderr:
+            found = re.search(r"\bdebug_port=(\d+)", line)
+            if found:
+                break
+        cls.port = int(found.group(1))
+        deadline = time.monotonic() + 10
+        while cls.get("/ready")[0] != 200 and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.send_signal(signal.SIGTERM)
+        cls.server.communicate(timeout=20)
+        cls.folder.cleanup()
+
+    @classmethod
+    def get(cls, path, method="GET", host="127.0.0.1", body=None):
+        connection = http.client.HTTPConnection(host, cls.port, timeout=10)
+        connection.request(method, path, body=body)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, answer.headers, text
+
+    def raw(self, request):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(request)
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+        return answer
+
+    def test_answers_on_both_address_families(self):
+        for host in ("127.0.0.1", "::1"):
+            for path in PATHS:
+                self.assertEqual(self.get(path, host=host)[0], 200, (host, path))
+
+    def test_shows_the_status_as_json(self):
+        status = json.loads(self.get("/debug/status")[2])
+        self.assertEqual(status["node_id"], "node-1")
+        self.assertEqual(status["state"], "LEADER")
+        self.assertEqual(status["leader_id"], "node-1")
+        self.assertGreaterEqual(status["commit_index"], status["applied_index"])
+        self.assertEqual(status["peers"], [])
+        self.assertGreaterEqual(status["metrics"]["election_count"], 1)
+        self.assertTrue(status["node"]["ready"])
+
+    def test_sends_each_type_and_the_security_headers(self):
+        types = {"/": "text/plain", "/health": "application/json", "/ready": "application/json",
+                 "/debug/status": "application/json", "/metrics": "text/plain; version=0.0.4"}
+        for path, wanted in types.items():
+            headers = self.get(path)[1]
+            self.assertTrue(headers["Content-Type"].startswith(wanted))
+            self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+            self.assertEqual(headers["Cache-Control"], "no-store")
+            self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+            self.assertIsNone(headers["Access-Control-Allow-Origin"])
+
+    def test_answers_head_without_a_body(self):
+        code, headers, body = self.get("/health", method="HEAD")
+        self.assertEqual(code, 200)
+        self.assertGreater(int(headers["Content-Length"]), 0)
+        self.assertEqual(body, "")
+
+    def test_refuses_other_methods_and_paths(self):
+        for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
+            code, headers, _ = self.get("/health", method=method, body="x" * 100000)
+            self.assertEqual(code, 405, method)
+            self.assertEqual(headers["Allow"], "GET, HEAD")
+        for path in ("/nope", "/health/", "/debug", "/..%2fetc/passwd", "/favicon.ico"):
+            self.assertEqual(self.get(path)[0], 404, path)
+
+    def test_survives_requests_that_are_none(self):
+        for request in (b"BREW / HTTP/1.1\r\n\r\n", b"\x00\xff\r\n\r\n",
+                        b"GET /" + b"a" * 30000 + b" HTTP/1.1\r\n\r\n"):
+            answer = self.raw(request)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer[:80])
+            self.assertIn(b"nosniff", answer)
+        self.assertEqual(self.get("/health")[0], 200)
+
+    def test_answers_a_probe_behind_slow_clients(self):
+        slow = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(8)]
+        for connection in slow:
+            connection.sendall(b"GET /hea")
+        began = time.monotonic()
+        self.assertEqual(self.get("/health")[0], 200)
+        self.assertLess(time.monotonic() - began, 5)
+        for connection in slow:
+            connection.close()
+
+    def test_does_not_share_its_port(self):
+        with tempfile.TemporaryDirectory() as folder:
+            other = start(folder, f"127.0.0.1:{self.port}")
+            _, text = other.communicate(timeout=20)
+            self.assertNotEqual(other.returncode, 0)
+            self.assertIn("Address already in use", text)
+
+
+if __name__ == "__main__":
+    if not os.access(SERVER, os.X_OK):
+        print(f"no server at {SERVER}")
+        sys.exit(77)
+    unittest.main()
