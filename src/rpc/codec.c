@@ -8,8 +8,28 @@
 /* Room for any request's own fields; only a client that sends unknown ones makes us allocate. */
 #define BLOCK_BYTES 1024
 
-static struct bytes to_bytes(upb_StringView view) {
-    return bytes_of(view.data, view.size);
+/* upb parses this much of a message's end in a buffer of its own. */
+#define UPB_TAIL_BYTES ((size_t)16)
+
+/* Where one with the same bytes occurs more than once, any of them will do. */
+struct bytes rpc__bytes_in_body(struct bytes body, const char *data, size_t len) {
+    uintptr_t at = (uintptr_t)data;
+    uintptr_t start = (uintptr_t)body.data;
+    if (len == 0)
+        return bytes_of(NULL, 0);
+    if (at >= start && at < start + body.len)
+        return bytes_of(data, len);
+    CHECK(len <= UPB_TAIL_BYTES && len <= body.len);
+    size_t from = body.len > UPB_TAIL_BYTES ? body.len - UPB_TAIL_BYTES : 0;
+    while (memcmp(body.data + from, data, len) != 0) {
+        from++;
+        CHECK(from + len <= body.len);
+    }
+    return bytes_of(body.data + from, len);
+}
+
+static struct bytes to_bytes(struct bytes body, upb_StringView view) {
+    return rpc__bytes_in_body(body, view.data, view.size);
 }
 
 /* ---- Requests ------------------------------------------------------------------------------ */
@@ -33,8 +53,8 @@ static bool decode_put(struct bytes body, upb_Arena *arena, struct kv_request *r
                                        kUpb_DecodeOption_AliasString, arena);
     if (put == NULL)
         return false;
-    request->key = to_bytes(phalanx_v1_PutRequest_key(put));
-    request->value = to_bytes(phalanx_v1_PutRequest_value(put));
+    request->key = to_bytes(body, phalanx_v1_PutRequest_key(put));
+    request->value = to_bytes(body, phalanx_v1_PutRequest_value(put));
     request->has_prev_revision = phalanx_v1_PutRequest_has_prev_revision(put);
     request->prev_revision = phalanx_v1_PutRequest_prev_revision(put);
     take_request_id(phalanx_v1_PutRequest_request_id(put), request);
@@ -47,7 +67,7 @@ static bool decode_delete(struct bytes body, upb_Arena *arena, struct kv_request
                                           kUpb_DecodeOption_AliasString, arena);
     if (delete == NULL)
         return false;
-    request->key = to_bytes(phalanx_v1_DeleteRequest_key(delete));
+    request->key = to_bytes(body, phalanx_v1_DeleteRequest_key(delete));
     request->has_prev_revision = phalanx_v1_DeleteRequest_has_prev_revision(delete);
     request->prev_revision = phalanx_v1_DeleteRequest_prev_revision(delete);
     take_request_id(phalanx_v1_DeleteRequest_request_id(delete), request);
@@ -60,7 +80,7 @@ static bool decode_get(struct bytes body, upb_Arena *arena, struct kv_request *r
                                        kUpb_DecodeOption_AliasString, arena);
     if (get == NULL)
         return false;
-    request->key = to_bytes(phalanx_v1_GetRequest_key(get));
+    request->key = to_bytes(body, phalanx_v1_GetRequest_key(get));
     request->is_stale = is_stale(phalanx_v1_GetRequest_consistency(get));
     return true;
 }
@@ -71,8 +91,8 @@ static bool decode_scan(struct bytes body, upb_Arena *arena, struct kv_request *
                                         kUpb_DecodeOption_AliasString, arena);
     if (scan == NULL)
         return false;
-    request->key = to_bytes(phalanx_v1_ScanRequest_start(scan));
-    request->end = to_bytes(phalanx_v1_ScanRequest_end(scan));
+    request->key = to_bytes(body, phalanx_v1_ScanRequest_start(scan));
+    request->end = to_bytes(body, phalanx_v1_ScanRequest_end(scan));
     request->limit = phalanx_v1_ScanRequest_limit(scan);
     request->is_stale = is_stale(phalanx_v1_ScanRequest_consistency(scan));
     return true;

@@ -11,6 +11,11 @@
 bool rpc__decode_request(enum kv_operation operation, struct bytes body,
                          struct kv_request *ret_request);
 
+/* A string that was parsed out of `body`, as it lies there: upb copies strings in a message's last
+ * bytes into the arena, whatever it is told about aliasing, and the arena is gone before the
+ * request is. */
+struct bytes rpc__bytes_in_body(struct bytes body, const char *data, size_t len);
+
 /* A response's message: its size first, then the bytes into the caller's memory of that size. */
 size_t rpc__response_size(enum kv_operation operation, const struct kv_response *response);
 void rpc__response_encode(enum kv_operation operation, const struct kv_response *response,

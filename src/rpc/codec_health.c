@@ -1,6 +1,7 @@
 #include "rpc/codec_health.h"
 
 #include "check.h"
+#include "rpc/codec.h"
 
 #include "grpc/health/v1/health.upb.h"
 
@@ -18,7 +19,7 @@ bool rpc__health_decode(struct bytes body, struct bytes *ret_service) {
                                                    kUpb_DecodeOption_AliasString, arena);
     if (request != NULL) {
         upb_StringView service = grpc_health_v1_HealthCheckRequest_service(request);
-        *ret_service = bytes_of(service.data, service.size);
+        *ret_service = rpc__bytes_in_body(body, service.data, service.size);
     }
     upb_Arena_Free(arena);
     return request != NULL;
