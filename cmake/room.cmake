@@ -15,11 +15,18 @@ function(phalanx_room name)
     return()
   endif()
   add_library(phalanx_${name} STATIC ${sources})
-  target_include_directories(phalanx_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  phalanx_include(phalanx_${name} PUBLIC src)
   target_link_libraries(phalanx_${name}
     PUBLIC phalanx_version
     PRIVATE phalanx_flags ${arg_PRIVATE} Threads::Threads)
   phalanx_link_rooms(phalanx_${name} ${arg_ROOMS})
+endfunction()
+
+# Where "headers in quotes" are found. Not -I: <limits.h> is libc's, not src/limits.h.
+function(phalanx_include target visibility)
+  foreach(folder IN LISTS ARGN)
+    target_compile_options(${target} ${visibility} "SHELL:-iquote ${CMAKE_SOURCE_DIR}/${folder}")
+  endforeach()
 endfunction()
 
 # Link those of the named rooms that exist.
@@ -35,14 +42,14 @@ function(phalanx_program name library)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "ROOMS;PRIVATE")
   phalanx_room(${library} EXCLUDE main.c ROOMS ${arg_ROOMS} PRIVATE ${arg_PRIVATE})
   if(TARGET phalanx_${library})
-    target_include_directories(phalanx_${library} PUBLIC ${CMAKE_SOURCE_DIR}/cmd)
+    phalanx_include(phalanx_${library} PUBLIC cmd)
   endif()
   file(GLOB main CONFIGURE_DEPENDS main.c)
   if(NOT main)
     return()
   endif()
   add_executable(${name} ${main})
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/cmd)
+  phalanx_include(${name} PRIVATE src cmd)
   target_link_libraries(${name}
     PRIVATE phalanx_version phalanx_flags $<TARGET_NAME_IF_EXISTS:phalanx_${library}>)
   phalanx_link_rooms(${name} ${arg_ROOMS})

@@ -22,6 +22,10 @@
 /* Finishing what was accepted takes one sync; this is for a disk that is slow or full. */
 #define STOP_MS 10000
 
+/* The loop runs a turn at least this often, and is sick when it has not for so long. */
+#define IDLE_TURN_MS 1000
+#define STALL_MS 10000
+
 struct server {
     const struct settings *settings;
     struct kv_directory *directory;
@@ -285,7 +289,12 @@ static enum status bind_rpc(struct server *s) {
 
 static enum status bind_debug(struct server *s) {
     struct debug_server_config config = {
-        .address = s->settings->debug_address, .context = s, .read_status = on_status};
+        .address = s->settings->debug_address,
+        .region = s->settings->node_region,
+        .stall_ms = STALL_MS,
+        .context = s,
+        .read_status = on_status,
+    };
     enum status status = debug_server_new(&config, &s->debug);
     if (status != STATUS_OK)
         log_error("cannot listen for the debug page",
@@ -294,9 +303,14 @@ static enum status bind_debug(struct server *s) {
     return status;
 }
 
-/* GRPC_ADDR with the port that was bound; for a wildcard, this host's name stands for the host. */
+/* ADVERTISE_ADDR, else GRPC_ADDR with the port that was bound; for a wildcard, this host's name
+ * stands for the host. */
 static void find_address(struct server *s) {
     const char *configured = s->settings->grpc_address;
+    if (s->settings->advertise_address[0] != '\0') {
+        snprintf(s->address, sizeof s->address, "%s", s->settings->advertise_address);
+        return;
+    }
     const char *colon = strrchr(configured, ':');
     CHECK(colon);
     int host_len = (int)(colon - configured);
@@ -373,7 +387,8 @@ static void log_start(const struct server *s) {
 /* The clock is read after the last event is taken. */
 static void run_one(struct server *s, uint64_t deadline_ms) {
     struct turn_events events;
-    inbox_take(&s->inbox, deadline_ms, &events);
+    uint64_t idle_ms = clock_ms() + IDLE_TURN_MS;
+    inbox_take(&s->inbox, deadline_ms < idle_ms ? deadline_ms : idle_ms, &events);
     turn_run(s->turn, clock_ms(), &events);
 }
 

@@ -84,6 +84,10 @@ bool settings__is_listen_address(const char *text) {
     return is_bracketed(text) || is_host_and_port(text);
 }
 
+bool settings__is_call_address(const char *text) {
+    return text[0] != ':' && settings__is_listen_address(text);
+}
+
 bool settings__is_ip(const char *text) {
     return is_ipv4(text) || is_ipv6(text);
 }

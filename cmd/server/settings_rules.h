@@ -12,6 +12,7 @@ bool settings__is_path(const char *text);
 
 /* host:port, a.b.c.d:port, [v6]:port, or :port for all addresses; port 0 is a free one. */
 bool settings__is_listen_address(const char *text);
+bool settings__is_call_address(const char *text); /* the same, but with a host */
 
 /* An IPv4 or IPv6 address without a port. */
 bool settings__is_ip(const char *text);

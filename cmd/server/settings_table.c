@@ -37,6 +37,8 @@ const struct setting settings__table[SETTING_COUNT] = {
         TEXT(grpc_address), RULE(settings__is_listen_address, ADDRESS_ALLOWED)},
     [SETTING_DEBUG_ADDR] = {"DEBUG_ADDR", "[::]:8080", NULL, "HTTP: health, status, metrics",
         TEXT(debug_address), RULE(settings__is_listen_address, ADDRESS_ALLOWED)},
+    [SETTING_ADVERTISE_ADDR] = {"ADVERTISE_ADDR", "", "GRPC_ADDR", "where clients are told to call",
+        TEXT(advertise_address), RULE(settings__is_call_address, "host:port or [v6 address]:port")},
     [SETTING_SEEDS] = {"SEEDS", "", NULL, "gossip seeds; empty: this version runs alone",
         TEXT(seeds), RULE(settings__is_seeds, "up to 16 addresses, comma-separated: host, host:port or [v6 address]:port")},
     [SETTING_BIND_ADDR] = {"BIND_ADDR", "::", NULL, "gossip: address to bind; not used yet",
