@@ -347,12 +347,17 @@ MUST_USE enum status kv_snapshot_save(struct kv_state *state, uint64_t cluster_i
  * new identity and a new cluster id. */
 struct kv_restore;
 
-/* `directory` NULL: only inspect. It must hold no log or state yet (STATUS_BUSY). */
-MUST_USE enum status kv_restore_new(const struct kv_directory *directory, const char *name,
+/* `directory` NULL: only inspect. `name` NULL: the first start gives one. All calls about one restore
+ * come from one thread.
+ *
+ * STATUS_BUSY  it holds a log or a state already; what an unfinished restore left is removed. */
+MUST_USE enum status kv_restore_new(struct kv_directory *directory, const char *name,
                                     struct kv_restore **ret_restore);
-/* STATUS_CORRUPT: not a stream, or damaged. STATUS_UNSUPPORTED: of a later version. */
+/* STATUS_CORRUPT: not a stream, or damaged. STATUS_UNSUPPORTED: of a later version. Or
+ * STATUS_DISK_FULL, STATUS_IO. The same again from then on. */
 MUST_USE enum status kv_restore_write(struct kv_restore *restore, struct bytes chunk);
-/* The stream has ended. Only STATUS_OK makes the directory usable. */
+/* The stream has ended; once. Only STATUS_OK makes the directory usable. STATUS_CORRUPT: it was cut
+ * short. */
 MUST_USE enum status kv_restore_finish(struct kv_restore *restore,
                                        struct kv_snapshot_info *ret_info);
 void kv_restore_free(struct kv_restore *restore);

@@ -161,15 +161,18 @@ static enum status load(struct kv_directory *directory, struct kv_reader *reader
 
 /* ---- Identity ------------------------------------------------------------------------------ */
 
+static bool exists(const struct kv_directory *directory, const char *name) {
+    char path[PATH_MAX];
+    return kv__directory_join(directory, name, path) == STATUS_OK && kv__path_exists(path);
+}
+
 /* A log that is gone while a state is there was lost, or never finished being restored. */
 static enum status check_absence(struct kv_directory *directory) {
-    char path[PATH_MAX];
-    enum status status = kv__directory_join(directory, "state/data.mdb", path);
-    if (status == STATUS_OK && kv__path_exists(path))
+    if (exists(directory, "state/data.mdb"))
         return kv__directory_problem(directory, STATUS_CORRUPT,
                                      "log: missing, though there is a state: the log was lost, or "
                                      "a restore was cut short");
-    return status;
+    return STATUS_OK;
 }
 
 static enum status new_identity(const struct kv_log_options *options,
@@ -268,7 +271,11 @@ enum status kv_log_open(struct kv_directory *directory, const struct kv_log_opti
     struct kv_env_options env_options = {.reserve_bytes = options->reserve_bytes};
     struct kv_log_summary summary = {0};
     struct kv_env *env;
-    enum status status = kv__env_open(directory, "log", &env_options, &env);
+    enum status status = STATUS_OK;
+    if (!exists(directory, "log/data.mdb")) /* what is refused is not made first */
+        status = check_absence(directory);
+    if (status == STATUS_OK)
+        status = kv__env_open(directory, "log", &env_options, &env);
     if (status != STATUS_OK)
         return status;
     status = open_env(directory, env, options, &summary);
