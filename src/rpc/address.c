@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,14 +15,19 @@ struct host_port {
     const char *port;
 };
 
-/* host:port or [host]:port; the host may be empty in brackets only as "::". */
+static bool is_port(const char *text) {
+    size_t digits = strspn(text, "0123456789");
+    return digits >= 1 && digits <= 5 && text[digits] == '\0' && strtoul(text, NULL, 10) <= 65535;
+}
+
+/* host:port or [host]:port */
 static bool split(const char *address, struct host_port *ret_split) {
     size_t len = strlen(address);
     if (len >= sizeof ret_split->host)
         return false;
     memcpy(ret_split->host, address, len + 1);
     char *colon = strrchr(ret_split->host, ':');
-    if (colon == NULL || colon == ret_split->host || colon[1] == '\0')
+    if (colon == NULL || colon == ret_split->host || !is_port(colon + 1))
         return false;
     *colon = '\0';
     ret_split->port = colon + 1;

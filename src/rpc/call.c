@@ -184,3 +184,10 @@ void rpc__call_refuse(struct rpc_call *call, grpc_status_code code, const char *
     rpc__call_answer(call,
                      &(struct rpc__answer){.code = code, .detail = detail, .is_not_applied = true});
 }
+
+bool rpc__refuse_if_draining(struct rpc_call *call) {
+    if (!atomic_load_explicit(&call->queue->server->is_draining, memory_order_relaxed))
+        return false;
+    rpc__call_refuse(call, GRPC_STATUS_UNAVAILABLE, "the server is stopping");
+    return true;
+}

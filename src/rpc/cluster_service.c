@@ -30,6 +30,8 @@ void rpc__snapshot_on_call(struct rpc_call *call) {
                          "the body is not a SaveSnapshotRequest");
         return;
     }
+    if (rpc__refuse_if_draining(call))
+        return;
     if (atomic_fetch_add(&server->snapshots, 1) >= RPC__SNAPSHOTS_MAX) {
         atomic_fetch_sub(&server->snapshots, 1);
         rpc__call_refuse(call, GRPC_STATUS_RESOURCE_EXHAUSTED, "too many snapshots are being read");

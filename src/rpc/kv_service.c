@@ -42,6 +42,8 @@ void rpc__kv_on_call(struct rpc_call *call) {
         rpc__call_refuse(call, GRPC_STATUS_RESOURCE_EXHAUSTED, "too many requests are in flight");
         return;
     }
+    if (rpc__refuse_if_draining(call))
+        return;
     const char *problem = decode(call);
     if (problem != NULL) {
         rpc__call_refuse(call, GRPC_STATUS_INVALID_ARGUMENT, problem);

@@ -128,11 +128,13 @@ size_t rpc__index_services(const struct rpc__index *index, const struct bytes **
 
 /* ---- Symbols: a name is its first part, a dot, and the rest ---------------------------------- */
 
-/* Step over `part` at the front of `*path`, and over the dot behind it. */
+/* Step over `part` at the front of `*path`, and over a dot with more behind it. */
 static bool step(upb_StringView *path, upb_StringView part) {
     if (path->size < part.size || memcmp(path->data, part.data, part.size) != 0)
         return false;
     if (path->size > part.size && path->data[part.size] != '.')
+        return false;
+    if (path->size == part.size + 1)
         return false;
     size_t taken = path->size > part.size ? part.size + 1 : part.size;
     *path = upb_StringView_FromDataAndSize(path->data + taken, path->size - taken);

@@ -65,7 +65,8 @@ void rpc_server_set_leader(struct rpc_server *server, const char *address);
 /* Whether the health service says SERVING (for "" and for each service). Any thread. */
 void rpc_server_set_serving(struct rpc_server *server, bool is_serving);
 
-/* Take no new calls (they see UNAVAILABLE); those in flight go on. Returns at once. */
+/* Take no new requests (they see UNAVAILABLE, and health says NOT_SERVING); those in flight go on,
+ * but snapshot streams are told to end. Returns at once. */
 void rpc_server_drain(struct rpc_server *server);
 
 /* Cancels what is left, waits for it, joins the threads. All calls handed over must have been

@@ -162,10 +162,11 @@ void rpc_server_set_leader(struct rpc_server *server, const char *address) {
 
 /* ---- Stop ---------------------------------------------------------------------------------- */
 
+/* gRPC's own shutdown would answer CANCELLED, which says nothing, to calls that cross its goodbye
+ * on the way. Until rpc_server_free() the server therefore stays, and says UNAVAILABLE. */
 void rpc_server_drain(struct rpc_server *server) {
-    if (atomic_exchange(&server->is_draining, true))
-        return;
-    grpc_server_shutdown_and_notify(server->grpc, server->queues[0].cq, &server->stopped);
+    atomic_store(&server->is_draining, true);
+    rpc_server_set_serving(server, false);
 }
 
 static void wait_until_stopped(struct rpc_server *server) {
@@ -179,6 +180,7 @@ void rpc_server_free(struct rpc_server *server) {
     if (server == NULL)
         return;
     rpc_server_drain(server);
+    grpc_server_shutdown_and_notify(server->grpc, server->queues[0].cq, &server->stopped);
     grpc_server_cancel_all_calls(server->grpc);
     if (server->is_started)
         wait_until_stopped(server);

@@ -202,6 +202,9 @@ void rpc__call_answer_returned(struct rpc_call *call);
 /* The room's own refusal: not applied, for certain. */
 void rpc__call_refuse(struct rpc_call *call, grpc_status_code code, const char *detail);
 
+/* UNAVAILABLE while the server stops; false: it does not. */
+bool rpc__refuse_if_draining(struct rpc_call *call);
+
 /* Take gRPC's call out, to go on as a stream; the call object is free again. Queue's thread. */
 grpc_call *rpc__call_detach(struct rpc_call *call);
 
