@@ -50,7 +50,7 @@ only   | crc32c/** isa-l.h isa-l/** immintrin.h nmmintrin.h arm_acle.h | src/kv/
 only   | lmdb.h               | src/kv/*_store.c src/kv/lmdb_*.[ch]   | LMDB stays in the store files
 only   | phalanx_descriptor_set.h | src/rpc/reflection*.c test/**     | descriptors are for reflection
 only   | upb/** google/protobuf/** phalanx/** grpc/health/** grpc/reflection/** | src/rpc/codec*.c src/rpc/reflection*.c test/** | generated code stays in the codec
-only   | grpc/**              | src/rpc/**                            | no gRPC name leaves the room
+only   | grpc/**              | src/rpc/** test/unit/** test/bench/** | no gRPC name leaves the room
 only   | civetweb.h           | src/debug/http.c                      | civetweb stays in one file
 only   | version.h            | **                                    |
 EOT
