@@ -46,11 +46,11 @@ struct kv_item {
 
 struct kv_response {
     enum status status;
-    bool is_not_applied; /* of a failed write: certainly without effect */
-    bool is_found;       /* get: there is such a key; delete: there was one */
-    bool has_more;       /* scan */
-    int64_t revision;    /* put, delete: the store's revision after it */
-    struct kv_item item; /* get */
+    bool is_not_applied;         /* of a failed write: certainly without effect */
+    bool is_found;               /* get: there is such a key; delete: there was one */
+    bool has_more;               /* scan */
+    int64_t revision;            /* put, delete: the store's revision after it */
+    struct kv_item item;         /* get */
     const struct kv_item *items; /* scan; borrowed like the bytes in them */
     size_t item_count;
     const char *detail; /* static text that names what was wrong, or NULL */
@@ -121,11 +121,11 @@ struct kv_flush {
 
 struct kv_machine_config {
     struct kv_base base;
-    struct kv_meta meta;    /* of the base */
-    uint64_t generation;    /* of the environment behind the base */
-    size_t overlay_bytes;   /* flush when the active table reaches this */
-    size_t dirty_bytes;     /* or when the pages it will dirty reach this */
-    uint64_t page_count;    /* leaf pages of the base, to estimate them */
+    struct kv_meta meta;  /* of the base */
+    uint64_t generation;  /* of the environment behind the base */
+    size_t overlay_bytes; /* flush when the active table reaches this */
+    size_t dirty_bytes;   /* or when the pages it will dirty reach this */
+    uint64_t page_count;  /* leaf pages of the base, to estimate them */
 };
 
 MUST_USE enum status kv_machine_new(const struct kv_machine_config *config,
@@ -181,8 +181,8 @@ struct kv_identity {
     uint64_t id;         /* random, made with the directory; never 0 */
     uint64_t cluster_id; /* 0 while unknown */
     char name[NAME_BYTES_MAX];
-    uint64_t start_counter; /* this start: from 1 */
-    uint64_t start_nonce;   /* this start: random */
+    uint64_t start_counter;    /* this start: from 1 */
+    uint64_t start_nonce;      /* this start: random */
     uint64_t previous_counter; /* the start before it; 0 at the first */
     uint64_t previous_nonce;
 };
@@ -206,10 +206,10 @@ const char *kv_directory_problem(const struct kv_directory *directory);
 struct kv_log;
 
 struct kv_log_options {
-    const char *name;       /* NODE_ID, or NULL: the directory's, else `default_name` */
+    const char *name; /* NODE_ID, or NULL: the directory's, else `default_name` */
     const char *default_name;
-    bool is_sole_voter;     /* a new directory founds a cluster of one: makes the cluster's id */
-    size_t reserve_bytes;   /* preallocated, for what must not fail on a full disk */
+    bool is_sole_voter;   /* a new directory founds a cluster of one: makes the cluster's id */
+    size_t reserve_bytes; /* preallocated, for what must not fail on a full disk */
 };
 
 /* What the store held when it was opened. */
@@ -251,8 +251,9 @@ void kv_log_close(struct kv_log *log);
 /* Write and sync batches, in order, in one transaction: all or nothing. The reserve is used only
  * when every one of them is essential.
  *
- * STATUS_DISK_FULL  nothing was written; may be tried again, those that are essential by themselves.
- * STATUS_IO         the device failed: what is on it is unknown, and the process must end. */
+ * STATUS_DISK_FULL  nothing was written; may be tried again, those that are essential by
+ * themselves. STATUS_IO         the device failed: what is on it is unknown, and the process must
+ * end. */
 MUST_USE enum status kv_log_write(struct kv_log *log, const struct kv_log_batch *const *batches,
                                   size_t batch_count);
 
@@ -306,11 +307,11 @@ uint64_t kv_state_page_count(struct kv_state *state); /* leaf and overflow pages
 
 /* Walks a store in slices, each under a short read transaction, from any thread. */
 struct kv_scrub {
-    uint64_t checked;  /* records or entries, in this walk */
-    uint64_t damaged;  /* found in all walks */
-    uint64_t walks;    /* completed */
+    uint64_t checked;    /* records or entries, in this walk */
+    uint64_t damaged;    /* found in all walks */
+    uint64_t walks;      /* completed */
     uint64_t mismatches; /* walks whose count or hash differ from the meta */
-    uint8_t next[512]; /* where the next slice starts; next_len 0: at the start */
+    uint8_t next[512];   /* where the next slice starts; next_len 0: at the start */
     size_t next_len;
     uint64_t hash;  /* of this walk */
     uint64_t flush; /* the applied index under which this walk started */
@@ -347,8 +348,8 @@ MUST_USE enum status kv_snapshot_save(struct kv_state *state, uint64_t cluster_i
  * new identity and a new cluster id. */
 struct kv_restore;
 
-/* `directory` NULL: only inspect. `name` NULL: the first start gives one. All calls about one restore
- * come from one thread.
+/* `directory` NULL: only inspect. `name` NULL: the first start gives one. All calls about one
+ * restore come from one thread.
  *
  * STATUS_BUSY  it holds a log or a state already; what an unfinished restore left is removed. */
 MUST_USE enum status kv_restore_new(struct kv_directory *directory, const char *name,
