@@ -58,8 +58,10 @@ static grpc_channel *channel_new(const char *address) {
     grpc_arg args[] = {
         /* After an outage the first attempt should find the server soon. */
         integer_arg("grpc.initial_reconnect_backoff_ms", 100),
-        integer_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 200),
         integer_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500),
+        /* Despite its name, how long one attempt to connect may take: two round trips around the
+         * world, and one lost packet. */
+        integer_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000),
         integer_arg(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1000),
         /* A machine that vanished is otherwise kept for many minutes. */
         integer_arg(GRPC_ARG_KEEPALIVE_TIME_MS, 10000),

@@ -1,6 +1,8 @@
 /* One call at a time: connect, start it, and wait for its completion. */
 #include "rpc/client.h"
 
+#include <stdio.h>
+
 /* ---- Connecting ---------------------------------------------------------------------------- */
 
 /* A call that failed may have been received, unless it was never sent. The core does not tell which
@@ -34,9 +36,12 @@ static void explain(struct rpc_client *client, struct rpc_outcome *ret_outcome) 
     if (rpc_client_start_method(client, "/grpc.health.v1.Health/Check", bytes_of("", 0), 100,
                                 client) == STATUS_OK)
         wait_for_completion(client, &completion);
-    bool is_telling = completion.outcome.code == RPC_UNAVAILABLE;
-    rpc__outcome_set(ret_outcome, RPC_UNAVAILABLE, true,
-                     is_telling ? completion.outcome.detail : "failed to connect");
+    /* Its last words are what the system said, such as "Connection refused". */
+    const char *last = strrchr(completion.outcome.detail, ':');
+    bool is_telling = completion.outcome.code == RPC_UNAVAILABLE && last != NULL;
+    rpc__outcome_set(ret_outcome, RPC_UNAVAILABLE, true, "cannot connect");
+    if (is_telling)
+        snprintf(ret_outcome->detail, sizeof ret_outcome->detail, "cannot connect%s", last);
 }
 
 bool rpc__client_connect(struct rpc_client *client, gpr_timespec deadline,

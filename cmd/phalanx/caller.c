@@ -1,0 +1,260 @@
+#include "phalanx/caller.h"
+
+#include "phalanx/output.h"
+#include "phalanx/retry.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Addresses on a command line; more are an error. */
+#define SERVERS_MAX ((size_t)32)
+
+/* Between rounds through all servers, doubled each time. */
+#define PAUSE_MS_MIN 50
+#define PAUSE_MS_MAX 800
+
+/* What an attempt gets at least when others could still be asked. */
+#define ATTEMPT_MS_MIN 500
+
+struct server {
+    char address[ADDRESS_BYTES_MAX];
+    struct rpc_client *client;
+    bool is_unreachable; /* a leader that was named and never answered: not from here, it seems */
+};
+
+struct cli_caller {
+    uint64_t timeout_ms;
+    size_t count;
+    size_t current; /* where the next request starts: where the last one ended */
+    /* The last one is the leader that an answer named, when it is none of ours. */
+    struct server servers[SERVERS_MAX + 1];
+};
+
+static uint64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void pause_ms(uint64_t ms) {
+    struct timespec time = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
+    nanosleep(&time, NULL);
+}
+
+/* ---- Servers ------------------------------------------------------------------------------- */
+
+static bool server_open(struct server *server, const char *address, size_t len) {
+    if (len >= sizeof server->address)
+        return false;
+    memcpy(server->address, address, len);
+    server->address[len] = '\0';
+    server->is_unreachable = false;
+    return rpc_client_new(server->address, &server->client) == STATUS_OK;
+}
+
+static void server_close(struct server *server) {
+    rpc_client_free(server->client);
+    server->client = NULL;
+    server->address[0] = '\0';
+}
+
+static bool add_server(struct cli_caller *caller, const char *address, size_t len) {
+    if (caller->count == SERVERS_MAX) {
+        cli_error("-addr: at most %zu addresses", SERVERS_MAX);
+        return false;
+    }
+    if (server_open(&caller->servers[caller->count], address, len)) {
+        caller->count++;
+        return true;
+    }
+    cli_error("-addr: %.*s: must be host:port or [IPv6]:port", (int)len, address);
+    return false;
+}
+
+struct cli_caller *cli_caller_new(const struct cli_flags *flags) {
+    struct cli_caller *caller = calloc(1, sizeof *caller);
+    CHECK(caller != NULL);
+    caller->timeout_ms = flags->timeout_ms;
+    for (const char *address = flags->addresses;; address++) {
+        size_t len = strcspn(address, ",");
+        if (!add_server(caller, address, len)) {
+            cli_caller_free(caller);
+            return NULL;
+        }
+        address += len;
+        if (*address == '\0')
+            return caller;
+    }
+}
+
+void cli_caller_free(struct cli_caller *caller) {
+    if (caller == NULL)
+        return;
+    for (size_t i = 0; i <= SERVERS_MAX; i++)
+        rpc_client_free(caller->servers[i].client);
+    free(caller);
+}
+
+size_t cli_caller_count(const struct cli_caller *caller) {
+    return caller->count;
+}
+
+const char *cli_caller_address(const struct cli_caller *caller, size_t index) {
+    return caller->servers[index].address;
+}
+
+void cli_caller_ask(struct cli_caller *caller, size_t index, cli_attempt *attempt, void *context,
+                    struct rpc_outcome *ret_outcome) {
+    attempt(context, caller->servers[index].client, caller->timeout_ms, ret_outcome);
+}
+
+/* The leader that an answer named: one of ours, or opened beside them. SERVERS_MAX + 1: there is no
+ * use in asking it. */
+static size_t find_leader(struct cli_caller *caller, const char *address) {
+    for (size_t i = 0; i < caller->count; i++)
+        if (strcmp(caller->servers[i].address, address) == 0)
+            return i;
+    struct server *guest = &caller->servers[SERVERS_MAX];
+    if (guest->client != NULL && strcmp(guest->address, address) == 0)
+        return guest->is_unreachable ? SERVERS_MAX + 1 : SERVERS_MAX;
+    server_close(guest);
+    return server_open(guest, address, strlen(address)) ? SERVERS_MAX : SERVERS_MAX + 1;
+}
+
+/* ---- Attempts ------------------------------------------------------------------------------ */
+
+struct pursuit {
+    struct cli_caller *caller;
+    struct cli_retry retry;
+    struct rpc_outcome outcome; /* of the newest attempt */
+    size_t asked;               /* where that was */
+    uint64_t deadline_ms;
+    uint64_t pause_ms;
+    size_t attempts; /* in this round: since the last pause */
+};
+
+/* All that is left for the only server; otherwise half, so that one that hangs leaves time for the
+ * others. */
+static uint64_t attempt_timeout(const struct pursuit *p, uint64_t left_ms) {
+    if (p->caller->count == 1 && p->asked == 0)
+        return left_ms;
+    uint64_t half_ms = left_ms / 2;
+    if (half_ms >= ATTEMPT_MS_MIN)
+        return half_ms;
+    return left_ms < ATTEMPT_MS_MIN ? left_ms : ATTEMPT_MS_MIN;
+}
+
+static void move_on(struct pursuit *p, enum cli_next next) {
+    struct cli_caller *caller = p->caller;
+    if (p->asked == SERVERS_MAX)
+        caller->servers[SERVERS_MAX].is_unreachable = true;
+    size_t leader =
+        next == CLI_NEXT_LEADER ? find_leader(caller, p->outcome.leader) : SERVERS_MAX + 1;
+    if (leader <= SERVERS_MAX)
+        caller->current = leader;
+    else
+        caller->current = caller->current + 1 < caller->count ? caller->current + 1 : 0;
+}
+
+/* Waits after each round, but never past the deadline. The time left; 0: give up. */
+static uint64_t breathe(struct pursuit *p) {
+    uint64_t now = now_ms();
+    if (++p->attempts > p->caller->count) {
+        if (now + p->pause_ms >= p->deadline_ms)
+            return 0;
+        pause_ms(p->pause_ms);
+        p->attempts = 0;
+        p->pause_ms = p->pause_ms * 2 < PAUSE_MS_MAX ? p->pause_ms * 2 : PAUSE_MS_MAX;
+        now = now_ms();
+    }
+    return now < p->deadline_ms ? p->deadline_ms - now : 0;
+}
+
+static void pursue(struct pursuit *p, bool may_repeat, cli_attempt *attempt, void *context) {
+    struct cli_caller *caller = p->caller;
+    p->deadline_ms = now_ms() + caller->timeout_ms;
+    p->pause_ms = PAUSE_MS_MIN;
+    uint64_t left_ms = caller->timeout_ms;
+    while (left_ms > 0) {
+        p->asked = caller->current;
+        struct server *server = &caller->servers[p->asked];
+        attempt(context, server->client, attempt_timeout(p, left_ms), &p->outcome);
+        enum cli_next next = cli_retry_next(&p->retry, &p->outcome, server->address);
+        if (next == CLI_NEXT_STOP || !(may_repeat || p->outcome.is_not_applied))
+            return;
+        left_ms = breathe(p);
+        move_on(p, next);
+    }
+}
+
+/* ---- Lines --------------------------------------------------------------------------------- */
+
+/* What to do about it. */
+static const char *advice(const struct cli_retry *retry, enum cli_exit end) {
+    switch (end) {
+    case CLI_EXIT_UNAVAILABLE:
+        return retry->is_write
+                   ? "; nothing was applied: try again, or name other servers with -addr"
+                   : "; try again, or name other servers with -addr";
+    case CLI_EXIT_PRECONDITION: return "; nothing was applied: get the key for its revision";
+    case CLI_EXIT_UNKNOWN: return "; it may have been applied";
+    case CLI_EXIT_OK:
+    case CLI_EXIT_ERROR:
+    case CLI_EXIT_USAGE:
+    case CLI_EXIT_NOT_FOUND: return "";
+    }
+    return "";
+}
+
+/* `more` follows on the same line. */
+static enum cli_exit conclude(const struct pursuit *p, const char *command, const char *more) {
+    enum cli_exit end = cli_retry_exit(&p->retry);
+    if (end != CLI_EXIT_OK)
+        cli_error("%s: %s: %s: %s%s%s", command, p->caller->servers[p->asked].address,
+                  rpc_code_name(p->outcome.code), p->outcome.detail, advice(&p->retry, end), more);
+    return end;
+}
+
+/* ---- Requests ------------------------------------------------------------------------------ */
+
+struct kv_attempt {
+    const struct kv_request *request;
+    struct kv_response *response;
+};
+
+static void attempt_kv(void *context, struct rpc_client *client, uint64_t timeout_ms,
+                       struct rpc_outcome *ret_outcome) {
+    struct kv_attempt *attempt = context;
+    rpc_client_kv(client, attempt->request, timeout_ms, attempt->response, ret_outcome);
+}
+
+enum cli_exit cli_caller_kv(struct cli_caller *caller, const char *command,
+                            const struct kv_request *request, struct kv_response *ret_response) {
+    const char *wrong = kv_request_check(request);
+    if (wrong != NULL) {
+        cli_error("%s: %s", command, wrong);
+        return CLI_EXIT_USAGE;
+    }
+    struct kv_attempt attempt = {request, ret_response};
+    struct pursuit p = {
+        .caller = caller,
+        .retry = {.is_write = kv_request_is_write(request),
+                  .has_request_id = request->has_request_id},
+    };
+    pursue(&p, true, attempt_kv, &attempt);
+    char more[96] = "";
+    if (request->has_request_id && p.retry.is_open)
+        snprintf(more, sizeof more,
+                 ": repeat it within the hour with -request-id %" PRIu64 ":%" PRIu64,
+                 request->client_id, request->sequence);
+    return conclude(&p, command, more);
+}
+
+enum cli_exit cli_caller_read(struct cli_caller *caller, const char *command, bool may_repeat,
+                              cli_attempt *attempt, void *context) {
+    struct pursuit p = {.caller = caller};
+    pursue(&p, may_repeat, attempt, context);
+    return conclude(&p, command, "");
+}
