@@ -1,25 +1,214 @@
+/* Roles (thesis 3.4), with pre-vote (9.6) and check-quorum (6.2).
+ *
+ *   follower --timeout--> pre-candidate --quorum would--> candidate --quorum did--> leader
+ *      ^                       |                              |                       |
+ *      +-----------------------+------ a leader, a higher term, or a loss ------------+
+ *
+ * follower       hears a leader, or waits for one
+ * pre-candidate  asks without a promise: its term has not moved
+ * candidate      its term and its vote for itself are in a batch; it asks once they are durable
+ * leader         heard by a quorum within the last timeout */
 #include "raft/engine.h"
 
+/* splitmix64 (Steele, Lea, Flood 2014): one multiplication-free step of state, well mixed. */
+static uint64_t next_random(struct raft *r) {
+    uint64_t z = r->random += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+}
+
+/* "Raft uses randomized election timeouts" (3.4): from [T, 2T). */
+void raft__election_timer_reset(struct raft *r) {
+    uint64_t spread_ms = next_random(r) % r->election_timeout_ms;
+    r->election_deadline_ms = r->now_ms + r->election_timeout_ms + spread_ms;
+}
+
+static void leave_office(struct raft *r) {
+    if (r->status.role != RAFT_LEADER)
+        return;
+    r->status.step_downs_total++;
+    r->transferee = 0;
+    r->wants_round = false;
+    r->question = (struct raft_question){0};
+}
+
+void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
+    CHECK(term >= r->hard.term);
+    CHECK(leader != r->self);
+    leave_office(r);
+    if (term > r->hard.term) {
+        r->hard = (struct raft_hard_state){.term = term};
+        r->is_hard_dirty = true;
+        r->has_sent_timeout_now = false;
+        raft__deferred_drop(r);
+    }
+    r->status.role = RAFT_FOLLOWER;
+    r->status.term = term;
+    r->status.leader = leader;
+    r->status.is_in_office = false;
+    r->matched_index = r->status.commit_index;
+    r->acked_index = 0;
+    r->vote_count = 0;
+    raft__election_timer_reset(r);
+}
+
+/* "If a server receives a RequestVote request within the minimum election timeout of hearing from a
+ * current leader, it does not update its term or grant its vote." (4.2.3) A leader hears itself. */
+bool raft__is_sticky(const struct raft *r) {
+    if (r->status.role == RAFT_LEADER)
+        return true;
+    return r->status.leader != 0 && r->now_ms < r->leader_heard_ms + r->election_timeout_ms;
+}
+
+/* A node whose own log hangs could not lead. */
+bool raft__can_campaign(const struct raft *r) {
+    return raft__is_voter(&r->configuration, r->self) && r->now_ms >= r->silent_until_ms &&
+           !raft__log_hangs(r);
+}
+
+/* ---- Votes --------------------------------------------------------------------------------- */
+
+void raft__vote_record(struct raft *r, raft_id id, bool is_granted) {
+    for (size_t i = 0; i < r->vote_count; i++)
+        if (r->votes[i].id == id)
+            return; /* said twice */
+    if (r->vote_count < MEMBERS_MAX)
+        r->votes[r->vote_count++] =
+            (struct raft_vote_record){.id = id, .vote = is_granted ? 1 : -1};
+}
+
+static int vote_of(const void *context, raft_id id) {
+    const struct raft *r = context;
+    for (size_t i = 0; i < r->vote_count; i++)
+        if (r->votes[i].id == id)
+            return r->votes[i].vote;
+    return 0;
+}
+
+static void ask_for_votes(struct raft *r, enum raft_message_kind kind, raft_term term,
+                          uint64_t batch) {
+    for (size_t i = 0; i < r->configuration.count; i++) {
+        const struct raft_member *member = &r->configuration.members[i];
+        if (member->id == r->self || member->rights == RAFT_LEARNER)
+            continue;
+        struct raft_message m = raft__message(r, kind, member->id);
+        m.term = term;
+        m.vote.last_index = r->trail.last_index;
+        m.vote.last_term = raft__trail_last_term(&r->trail);
+        m.vote.is_transfer = r->is_transfer;
+        if (batch == 0)
+            raft__send(r, &m);
+        else
+            raft__send_when_durable(r, &m, batch);
+    }
+}
+
+static void pre_campaign(struct raft *r) {
+    r->status.role = RAFT_PRE_CANDIDATE;
+    r->status.leader = 0;
+    r->is_transfer = false;
+    r->vote_count = 0;
+    raft__vote_record(r, r->self, true);
+    ask_for_votes(r, RAFT_PRE_VOTE, r->hard.term + 1, 0);
+    raft__votes_count(r);
+}
+
 /* "To begin an election, a follower increments its current term and transitions to candidate
- * state." (thesis 3.4) Its vote for itself counts once it is durable. */
-void raft__become_candidate(struct raft *r) {
-    CHECK(r->status.role == RAFT_FOLLOWER);
-    r->hard.term++;
-    r->hard.vote = r->self;
+ * state." (3.4) Neither its vote counts nor does it claim its log to others before both are
+ * durable: a request that claimed more than survives a crash could win a vote it must not. */
+void raft__campaign(struct raft *r, bool is_transfer) {
+    CHECK(r->status.role != RAFT_LEADER);
+    raft__deferred_drop(r);
+    r->hard = (struct raft_hard_state){.term = r->hard.term + 1, .vote = r->self};
     r->is_hard_dirty = true;
-    r->deadline_ms = UINT64_MAX;
+    r->has_sent_timeout_now = false;
     r->status.role = RAFT_CANDIDATE;
     r->status.term = r->hard.term;
     r->status.leader = 0;
     r->status.elections_total++;
+    r->is_transfer = is_transfer;
+    r->vote_count = 0;
+    r->matched_index = r->status.commit_index;
+    r->acked_index = 0;
+    raft__election_timer_reset(r);
+    ask_for_votes(r, RAFT_VOTE, r->hard.term, r->batch_number + 1);
 }
 
 /* "It does so by having each leader commit a blank no-op entry into the log at the start of its
- * term." (thesis 6.4) */
-void raft__become_leader(struct raft *r) {
+ * term." (6.4) */
+static void become_leader(struct raft *r) {
     CHECK(r->status.role == RAFT_CANDIDATE);
     CHECK(r->hard.vote == r->self && !r->is_hard_dirty);
     r->status.role = RAFT_LEADER;
     r->status.leader = r->self;
-    r->noop_index = ++r->status.last_index;
+    r->status.is_in_office = false;
+    r->elected_ms = r->now_ms;
+    r->lease_floor_round = r->round;
+    r->transferee = 0;
+    r->question = (struct raft_question){0};
+    r->peer_count = 0;
+    raft__peers_sync(r);
+    raft__own_append(r, RAFT_ENTRY_NOOP, 0);
+    r->noop_index = r->trail.last_index;
+    r->heartbeat_deadline_ms = r->now_ms + r->heartbeat_ms;
+    r->wants_round = true;
+    raft__commit_advance(r);
+}
+
+void raft__votes_count(struct raft *r) {
+    switch (raft__quorum_tally(&r->configuration, vote_of, r)) {
+    case RAFT_TALLY_OPEN:
+        return;
+    case RAFT_TALLY_LOST:
+        raft__become_follower(r, r->hard.term, 0);
+        return;
+    case RAFT_TALLY_WON:
+        if (r->status.role == RAFT_PRE_CANDIDATE)
+            raft__campaign(r, false);
+        else
+            become_leader(r);
+        return;
+    }
+}
+
+/* ---- Timers -------------------------------------------------------------------------------- */
+
+/* "A leader steps down if an election timeout elapses without a successful round of heartbeats to a
+ * majority of its cluster." (6.2) And one whose own log hangs makes room for one that can write. */
+static bool must_step_down(const struct raft *r) {
+    uint64_t heard_ms = raft__quorum_heard_ms(r);
+    return raft__log_hangs(r) || r->now_ms > heard_ms + r->election_timeout_ms;
+}
+
+static void leader_timeout(struct raft *r) {
+    if (must_step_down(r)) {
+        raft__become_follower(r, r->hard.term, 0);
+        return;
+    }
+    if (r->transferee != 0 && r->now_ms >= r->transfer_deadline_ms)
+        r->transferee = 0;
+    if (r->now_ms < r->heartbeat_deadline_ms)
+        return;
+    r->heartbeat_deadline_ms = r->now_ms + r->heartbeat_ms;
+    r->wants_round = true;
+}
+
+static void other_timeout(struct raft *r) {
+    if (r->question.token != 0 && r->now_ms >= r->question_deadline_ms)
+        r->question = (struct raft_question){0}; /* asked again by raft__reads_pump() */
+    if (r->now_ms < r->election_deadline_ms)
+        return;
+    raft__election_timer_reset(r);
+    if (raft__can_campaign(r))
+        pre_campaign(r);
+    else
+        r->status.leader = 0;
+}
+
+void raft__timeout(struct raft *r) {
+    if (r->status.role == RAFT_LEADER)
+        leader_timeout(r);
+    else
+        other_timeout(r);
 }

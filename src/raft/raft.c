@@ -5,73 +5,113 @@
 #include <stdlib.h>
 
 static bool config_is_valid(const struct raft_config *config) {
-    return config->self != 0 && config->applied_index <= config->last_index &&
-           config->last_term <= config->hard.term &&
-           (config->last_index == 0) == (config->last_term == 0);
+    return config->self != 0 && config->cut_index <= config->applied_index &&
+           config->applied_index <= config->last_index && config->election_timeout_ms > 0 &&
+           config->heartbeat_ms > 0 && config->heartbeat_ms <= config->election_timeout_ms &&
+           (config->run_count > 0) == (config->last_index > config->cut_index);
 }
 
 /* Thesis 6.4.1 gives a leader a lease on the silence of its voters, so a node that starts must not
  * help to elect another within one timeout. Only a sole voter that was itself the last leader it
  * knew has nobody else's lease to break. */
-static uint64_t first_deadline(const struct raft_config *config) {
-    bool was_leader = config->hard.vote == config->self;
-    bool is_new = config->hard.term == 0;
-    return was_leader || is_new ? config->now_ms : config->now_ms + config->election_timeout_ms;
+static uint64_t silence_ms(const struct raft *r, const struct raft_config *config) {
+    bool is_sole_voter = raft__is_voter(&r->configuration, r->self);
+    for (size_t i = 0; i < r->configuration.count; i++)
+        is_sole_voter = is_sole_voter && (r->configuration.members[i].id == r->self ||
+                                          r->configuration.members[i].rights == RAFT_LEARNER);
+    return is_sole_voter && config->hard.vote == r->self ? 0 : config->silence_ms;
 }
 
-enum status raft_new(const struct raft_config *config, struct raft **ret_raft) {
-    if (!config_is_valid(config))
-        return STATUS_INVALID;
-    struct raft *r = calloc(1, sizeof *r);
-    if (!r)
-        return STATUS_NO_MEMORY;
+static void init(struct raft *r, const struct raft_config *config) {
     r->self = config->self;
     r->election_timeout_ms = config->election_timeout_ms;
-    r->deadline_ms = first_deadline(config);
+    r->heartbeat_ms = config->heartbeat_ms;
+    r->has_lease_reads = config->has_lease_reads;
+    r->random = config->seed;
+    r->now_ms = config->now_ms;
     r->hard = config->hard;
+    r->configuration = config->configuration;
+    r->configuration_before = config->configuration_before;
     r->handed_index = config->last_index;
-    r->applied_index = config->applied_index;
     r->status = (struct raft_status){
         .role = RAFT_FOLLOWER,
         .term = config->hard.term,
         .last_index = config->last_index,
         .durable_index = config->last_index,
         .commit_index = config->applied_index,
+        .is_member = raft_configuration_find(&config->configuration, config->self) != NULL,
     };
+    r->matched_index = config->applied_index;
+    r->silent_until_ms = config->now_ms + silence_ms(r, config);
+    raft__election_timer_reset(r);
+    if (r->silent_until_ms == config->now_ms && r->configuration.count == 1)
+        r->election_deadline_ms = config->now_ms; /* nobody to wait for */
+}
+
+enum status raft_new(const struct raft_config *config, struct raft **ret_raft) {
+    if (!config_is_valid(config))
+        return STATUS_INVALID;
+    struct raft *r = calloc(1, sizeof *r);
+    if (!r || raft__trail_init(&r->trail, config) != STATUS_OK) {
+        raft_free(r);
+        return STATUS_NO_MEMORY;
+    }
+    init(r, config);
     raft_check(r);
     *ret_raft = r;
     return STATUS_OK;
 }
 
 void raft_free(struct raft *r) {
+    if (!r)
+        return;
+    raft__trail_close(&r->trail);
     free(r);
-}
-
-static enum status timeout(struct raft *r, uint64_t now_ms) {
-    if (now_ms >= r->deadline_ms)
-        raft__become_candidate(r);
-    return STATUS_OK;
 }
 
 static enum status step(struct raft *r, const struct raft_event *event) {
     switch (event->kind) {
     case RAFT_EVENT_TIMEOUT:
-        return timeout(r, event->now_ms);
+        raft__timeout(r);
+        return STATUS_OK;
+    case RAFT_EVENT_RECEIVE:
+        return raft__receive(r, event->message);
     case RAFT_EVENT_PROPOSE:
-        return raft__propose(r, event);
+        return raft__propose(r, event->propose.payload_bytes);
+    case RAFT_EVENT_CONFIGURE:
+        return raft__configure(r, event->target);
+    case RAFT_EVENT_TRANSFER:
+        return raft__transfer(r, event->transferee);
     case RAFT_EVENT_READ:
-        return raft__read(r);
+        return raft__read(r, event->read_token);
     case RAFT_EVENT_DURABLE:
         return raft__batch_durable(r, event);
+    case RAFT_EVENT_CUT:
+        raft__cut(r, event->cut_index);
+        return STATUS_OK;
+    case RAFT_EVENT_SNAPSHOT_SENT:
+        raft__snapshot_sent(r, event);
+        return STATUS_OK;
+    case RAFT_EVENT_INSTALLED:
+        return raft__installed(r, event);
     }
     CHECK(!"an event of a known kind");
     return STATUS_INVALID;
 }
 
 enum status raft_step(struct raft *r, const struct raft_event *event) {
+    CHECK(!r->is_ready_made);
+    CHECK(event->now_ms >= r->now_ms);
+    r->now_ms = event->now_ms;
+    r->accepted = (struct raft_accepted){.own = r->own};
     enum status status = step(r, event);
+    r->status.last_index = r->trail.last_index;
     raft_check(r);
     return status;
+}
+
+const struct raft_accepted *raft_accepted(const struct raft *r) {
+    return &r->accepted;
 }
 
 static raft_index apply_to(const struct raft *r) {
@@ -79,28 +119,77 @@ static raft_index apply_to(const struct raft *r) {
     return s->commit_index < s->durable_index ? s->commit_index : s->durable_index;
 }
 
-void raft_ready(struct raft *r, struct raft_ready *ret_ready) {
-    *ret_ready = (struct raft_ready){
+/* What only now is decided: a turn's many events make one round and few appends. */
+static void make_ready(struct raft *r) {
+    if (r->is_ready_made)
+        return;
+    raft__reads_pump(r);
+    raft__transfer_pursue(r);
+    if (r->wants_round)
+        raft__round_send(r);
+    raft__replicate(r);
+    r->ready = (struct raft_ready){
+        .messages = r->out,
+        .message_count = r->out_count,
         .apply_to = apply_to(r),
-        .has_read = r->has_read,
-        .read_index = r->status.commit_index,
+        .reads = r->reads,
+        .read_count = r->read_count,
+        .snapshots = r->snapshots,
+        .snapshot_count = r->snapshot_count,
     };
-    ret_ready->has_batch = raft__next_batch(r, &ret_ready->batch);
+    r->ready.has_batch = raft__next_batch(r, &r->ready.batch);
+    r->is_ready_made = true;
+}
+
+void raft_ready(struct raft *r, struct raft_ready *ret_ready) {
+    make_ready(r);
+    *ret_ready = r->ready;
 }
 
 void raft_advance(struct raft *r) {
-    struct raft_batch batch;
-    if (raft__next_batch(r, &batch))
-        raft__batch_handed(r, &batch);
-    r->applied_index = apply_to(r);
-    r->has_read = false;
+    make_ready(r);
+    if (r->ready.has_batch)
+        raft__batch_handed(r, &r->ready.batch);
+    r->out_count = 0;
+    r->read_count = 0;
+    r->snapshot_count = 0;
+    r->is_ready_made = false;
     raft_check(r);
 }
 
+static uint64_t earliest(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
 uint64_t raft_deadline_ms(const struct raft *r) {
-    return r->deadline_ms;
+    uint64_t deadline = r->election_deadline_ms;
+    if (r->status.role == RAFT_LEADER)
+        deadline = r->heartbeat_deadline_ms;
+    if (r->transferee != 0)
+        deadline = earliest(deadline, r->transfer_deadline_ms);
+    if (r->question.token != 0 && r->status.role != RAFT_LEADER)
+        deadline = earliest(deadline, r->question_deadline_ms);
+    return deadline;
 }
 
 const struct raft_status *raft_status(const struct raft *r) {
     return &r->status;
+}
+
+const struct raft_configuration *raft_configuration(const struct raft *r) {
+    return &r->configuration;
+}
+
+bool raft_peer_status(const struct raft *r, raft_id id, struct raft_peer_status *ret_status) {
+    for (size_t i = 0; i < r->peer_count; i++) {
+        const struct raft_progress *peer = &r->peers[i];
+        if (peer->id != id)
+            continue;
+        *ret_status = (struct raft_peer_status){.id = id,
+                                                .is_voter = raft__is_voter(&r->configuration, id),
+                                                .match_index = peer->match_index,
+                                                .acked_ms = peer->acked_ms};
+        return true;
+    }
+    return false;
 }
