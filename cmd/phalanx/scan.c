@@ -105,7 +105,7 @@ static enum cli_exit read_pages(struct scan *scan) {
     do {
         struct kv_response page;
         scan->request.limit = has_limit ? scan->left : 0;
-        enum cli_exit end = cli_caller_kv(scan->caller, "scan", &scan->request, &page);
+        enum cli_exit end = cli_caller_kv(scan->caller, "scan", &scan->request, false, &page);
         if (end != CLI_EXIT_OK)
             return end;
         take_page(scan, &page);
