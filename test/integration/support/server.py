@@ -1,6 +1,7 @@
 """One phalanx-server and its directory, through any number of starts."""
 
 import ctypes
+import json
 import os
 import pathlib
 import re
@@ -132,8 +133,14 @@ class Server:
             self._clients.pop().close()
 
     def status(self):
-        """The operator's view: `phalanx status -o json`, or the call behind it."""
+        """At most 20 ms old."""
         return self.client().status()
+
+    def cli_status(self):
+        """What `phalanx status -o json` prints."""
+        result = self.story.cli("status", "-o", "json", "-addr", self.address)
+        expect(result.status == 0, result)
+        return json.loads(result.out)
 
     def http(self, path, timeout=5):
         """GET on the debug port: (status, text)."""
