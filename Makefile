@@ -1,7 +1,7 @@
 # Names for the common commands; CMakeLists.txt and CMakePresets.json do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test asan tsan fuzz bench format clean
+.PHONY: help setup build run test soak asan tsan fuzz bench format clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -20,6 +20,11 @@ run: build ## start one node, put and get a key, keep it running until Ctrl-C
 test: build ## run every test on the release build
 	scripts/setup.sh test
 	ctest --test-dir build --output-on-failure -j2
+
+soak: build ## the long runs: 200 crashes, 200 kills at a sync, 50 power cuts
+	scripts/setup.sh test
+	PHALANX_ROUNDS=200 /usr/bin/python3 test/integration/crash_test.py
+	PHALANX_ROUNDS=50 /usr/bin/python3 test/integration/powercut_test.py
 
 asan: setup ## build and test with AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake --workflow --preset asan

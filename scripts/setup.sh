@@ -37,6 +37,8 @@ test_packages=(
     e2fsprogs
     procps
     python3
+    python3-grpcio
+    python3-protobuf
     strace
 )
 

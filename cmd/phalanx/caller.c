@@ -220,32 +220,36 @@ static enum cli_exit conclude(const struct pursuit *p, const char *command, cons
 /* ---- Requests ------------------------------------------------------------------------------ */
 
 struct kv_attempt {
-    const struct kv_request *request;
+    struct kv_request request;
     struct kv_response *response;
+    const struct cli_retry *retry; /* says whether the request id is still on */
 };
 
 static void attempt_kv(void *context, struct rpc_client *client, uint64_t timeout_ms,
                        struct rpc_outcome *ret_outcome) {
     struct kv_attempt *attempt = context;
-    rpc_client_kv(client, attempt->request, timeout_ms, attempt->response, ret_outcome);
+    attempt->request.has_request_id = attempt->retry->has_request_id;
+    rpc_client_kv(client, &attempt->request, timeout_ms, attempt->response, ret_outcome);
 }
 
 enum cli_exit cli_caller_kv(struct cli_caller *caller, const char *command,
-                            const struct kv_request *request, struct kv_response *ret_response) {
+                            const struct kv_request *request, bool id_is_ours,
+                            struct kv_response *ret_response) {
     const char *wrong = kv_request_check(request);
     if (wrong != NULL) {
         cli_error("%s: %s", command, wrong);
         return CLI_EXIT_USAGE;
     }
-    struct kv_attempt attempt = {request, ret_response};
     struct pursuit p = {
         .caller = caller,
         .retry = {.is_write = kv_request_is_write(request),
-                  .has_request_id = request->has_request_id},
+                  .has_request_id = request->has_request_id,
+                  .id_is_ours = id_is_ours},
     };
+    struct kv_attempt attempt = {*request, ret_response, &p.retry};
     pursue(&p, true, attempt_kv, &attempt);
     char more[96] = "";
-    if (request->has_request_id && p.retry.is_open)
+    if (p.retry.has_request_id && p.retry.is_open)
         snprintf(more, sizeof more,
                  ": repeat it within the hour with -request-id %" PRIu64 ":%" PRIu64,
                  request->client_id, request->sequence);

@@ -18,9 +18,11 @@ typedef void cli_attempt(void *context, struct rpc_client *client, uint64_t time
                          struct rpc_outcome *ret_outcome);
 
 /* A KV request, answered in `ret_response` (valid until the next request), or a line on stderr and
- * how to exit. `command` is the name in that line. */
+ * how to exit. `command` is the name in that line. `id_is_ours`: the request id is not the user's
+ * but made for this request. */
 enum cli_exit cli_caller_kv(struct cli_caller *caller, const char *command,
-                            const struct kv_request *request, struct kv_response *ret_response);
+                            const struct kv_request *request, bool id_is_ours,
+                            struct kv_response *ret_response);
 
 /* Likewise for anything that only reads. With `may_repeat` false there are further attempts only
  * while none has been sent. */

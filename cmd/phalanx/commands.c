@@ -148,7 +148,7 @@ static enum cli_exit run_words(const struct cli_flags *flags, const char *const 
     return command->run(&invocation);
 }
 
-enum cli_exit cli_run(size_t count, char *const *words) {
+enum cli_exit cli_run(size_t count, const char *const *words) {
     const char **arguments = calloc(count + 1, sizeof *arguments);
     CHECK(arguments != NULL);
     struct cli_flags flags;

@@ -40,7 +40,7 @@ const struct cli_command *cli_command_find(const char *const *words, size_t coun
 bool cli_command_is_group(const char *word);
 
 /* Runs a whole command line: the words after the program's name. */
-enum cli_exit cli_run(size_t count, char *const *words);
+enum cli_exit cli_run(size_t count, const char *const *words);
 
 enum cli_exit cli_run_put(const struct cli_invocation *invocation);
 enum cli_exit cli_run_get(const struct cli_invocation *invocation);

@@ -202,7 +202,7 @@ static enum cli_flag flag_named(const char *name, size_t len) {
 /* ---- Parsing ------------------------------------------------------------------------------- */
 
 struct parser {
-    char *const *words;
+    const char *const *words;
     size_t count;
     size_t next;
     struct cli_flags flags;
@@ -244,7 +244,7 @@ static struct cli_flags defaults(void) {
     };
 }
 
-bool cli_flags_parse(size_t count, char *const *words, struct cli_flags *ret_flags,
+bool cli_flags_parse(size_t count, const char *const *words, struct cli_flags *ret_flags,
                      const char **ret_arguments, size_t *ret_argument_count, char *ret_error,
                      size_t error_size) {
     struct parser p = {

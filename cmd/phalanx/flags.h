@@ -59,7 +59,7 @@ const struct cli_flag_info *cli_flag_info(enum cli_flag flag);
 
 /* Splits the words of a command line into flags and arguments. `ret_arguments` has room for `count`
  * pointers; they point into `words`. False: `ret_error` says what is wrong, in one line. */
-MUST_USE bool cli_flags_parse(size_t count, char *const *words, struct cli_flags *ret_flags,
+MUST_USE bool cli_flags_parse(size_t count, const char *const *words, struct cli_flags *ret_flags,
                               const char **ret_arguments, size_t *ret_argument_count,
                               char *ret_error, size_t error_size);
 

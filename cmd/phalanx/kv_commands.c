@@ -10,13 +10,17 @@
 
 /* ---- What they share ----------------------------------------------------------------------- */
 
+static bool id_is_given(const struct cli_flags *flags) {
+    return (flags->given & CLI_FLAG_BIT(CLI_FLAG_REQUEST_ID)) != 0;
+}
+
 /* A name for this write: the user's, or one that nobody else makes. With it every attempt but the
  * first that is applied has no effect, so all of them may be repeated. */
 static void set_request_id(const struct cli_flags *flags, struct kv_request *request) {
     request->has_request_id = true;
     request->client_id = flags->client_id;
     request->sequence = flags->sequence;
-    if ((flags->given & CLI_FLAG_BIT(CLI_FLAG_REQUEST_ID)) != 0)
+    if (id_is_given(flags))
         return;
     CHECK(getrandom(&request->client_id, sizeof request->client_id, 0) ==
           (ssize_t)sizeof request->client_id);
@@ -48,7 +52,8 @@ static enum cli_exit ask(const struct cli_invocation *invocation, const struct k
     struct cli_caller *caller = cli_caller_new(invocation->flags);
     if (caller != NULL) {
         struct kv_response response;
-        end = cli_caller_kv(caller, invocation->command->name, request, &response);
+        end = cli_caller_kv(caller, invocation->command->name, request,
+                            !id_is_given(invocation->flags), &response);
         if (end == CLI_EXIT_OK)
             end = print(invocation, request, &response);
     }

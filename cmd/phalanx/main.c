@@ -2,5 +2,5 @@
 #include "phalanx/commands.h"
 
 int main(int argc, char **argv) {
-    return (int)cli_run(argc > 1 ? (size_t)argc - 1 : 0, argv + 1);
+    return (int)cli_run(argc > 1 ? (size_t)argc - 1 : 0, (const char *const *)argv + 1);
 }

@@ -137,12 +137,21 @@ void cli_error(const char *format, ...) {
     va_end(arguments);
 }
 
-bool cli_output_finish(void) {
-    errno = 0;
+/* errno of the first failed write to stdout; 0: none failed. */
+static int output_error;
+
+bool cli_output_flush(void) {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return true;
-    if (errno != EPIPE)
-        cli_error("cannot write the output: %s",
-                  errno == 0 ? "an earlier write failed" : strerror(errno));
+    if (output_error == 0)
+        output_error = errno;
+    return false;
+}
+
+bool cli_output_finish(void) {
+    if (cli_output_flush())
+        return true;
+    if (output_error != EPIPE)
+        cli_error("cannot write the output: %s", strerror(output_error));
     return false;
 }

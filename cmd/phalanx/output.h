@@ -43,6 +43,9 @@ void cli_print_escaped(FILE *out, struct bytes bytes);
 /* `phalanx: ` and the text, on stderr, as one line. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Sends out what was printed so far. False: it could not be, so there is no use in going on. */
+bool cli_output_flush(void);
+
 /* Everything printed has left this process. False: it could not, and a line says why (but not when
  * the reader has gone away, as `head` does). */
 bool cli_output_finish(void);

@@ -33,10 +33,24 @@ static enum verdict verdict_of(enum rpc_code code) {
     return VERDICT_BROKEN; /* a code of a later version */
 }
 
+/* The servers have no room to remember another client. As this one was made for this request, they
+ * did not know it, so nothing was applied; and it can do without. */
+static bool is_one_client_too_many(const struct cli_retry *retry,
+                                   const struct rpc_outcome *outcome) {
+    return retry->id_is_ours && retry->has_request_id && retry->attempts == 1 &&
+           outcome->code == RPC_RESOURCE_EXHAUSTED &&
+           strncmp(outcome->detail, "request_id:", strlen("request_id:")) == 0;
+}
+
 /* A refusal of one attempt says nothing of an earlier one; an answer to the named request does, as
  * a server answers it the same way each time. */
 static void note(struct cli_retry *retry, const struct rpc_outcome *outcome) {
     retry->code = outcome->code;
+    retry->attempts++;
+    if (is_one_client_too_many(retry, outcome)) {
+        retry->has_request_id = false;
+        return;
+    }
     switch (verdict_of(outcome->code)) {
     case VERDICT_SETTLED: retry->is_open = false; return;
     case VERDICT_REFUSED: return;

@@ -105,11 +105,11 @@ static enum cli_exit read_pages(struct scan *scan) {
     do {
         struct kv_response page;
         scan->request.limit = has_limit ? scan->left : 0;
-        enum cli_exit end = cli_caller_kv(scan->caller, "scan", &scan->request, &page);
+        enum cli_exit end = cli_caller_kv(scan->caller, "scan", &scan->request, false, &page);
         if (end != CLI_EXIT_OK)
             return end;
         take_page(scan, &page);
-        if (fflush(stdout) != 0)
+        if (!cli_output_flush())
             return CLI_EXIT_ERROR; /* nobody reads on; the reason is told at the end */
     } while (scan->has_more && !(has_limit && scan->left <= 0));
     return CLI_EXIT_OK;

@@ -7,9 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What Linux takes, with the final zero. */
@@ -40,8 +40,12 @@ static void remove_when_interrupted(const char *path) {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     struct sigaction action = {.sa_handler = on_interrupt};
     snprintf(unfinished, sizeof unfinished, "%s", path);
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        (void)sigaction(signals[i], &action, NULL);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction old;
+        /* What is ignored, as nohup does, stays so. */
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            (void)sigaction(signals[i], &action, NULL);
+    }
 }
 
 /* ---- The file ------------------------------------------------------------------------------ */
@@ -52,6 +56,11 @@ static bool save_fail(const char *what, const char *path, int error) {
 }
 
 static bool save_open(struct save *save) {
+    struct stat old;
+    if (stat(save->path, &old) == 0 && !S_ISREG(old.st_mode)) {
+        cli_error("snapshot save: %s: must be a file: a device would be replaced", save->path);
+        return false;
+    }
     int len = snprintf(save->temporary, sizeof save->temporary, "%s.%ld.part", save->path,
                        (long)getpid());
     if (len >= (int)sizeof save->temporary)
@@ -77,9 +86,13 @@ static bool write_fully(int fd, struct bytes bytes) {
 
 /* A renamed file is there after a power cut only once its directory is synced. */
 static bool sync_directory_of(const char *path) {
-    char copy[PATH_BYTES_MAX];
-    snprintf(copy, sizeof copy, "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *slash = strrchr(path, '/');
+    char directory[PATH_BYTES_MAX];
+    if (slash == NULL)
+        snprintf(directory, sizeof directory, ".");
+    else /* with its slash, as it may be the root */
+        snprintf(directory, sizeof directory, "%.*s", (int)(slash + 1 - path), path);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return false;
     bool is_synced = fsync(fd) == 0;

@@ -97,7 +97,7 @@ static enum cli_exit ask_one(const struct cli_invocation *invocation, struct cli
         print_json(address, &answer);
     else
         print_text(address, &answer);
-    (void)fflush(stdout); /* so that both outputs stay in order; failures show at the end */
+    (void)cli_output_flush(); /* so that both outputs stay in order; failures show at the end */
     return end;
 }
 

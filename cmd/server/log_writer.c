@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Room for the largest entry and what else a batch of small ones may take. */
-#define CLIENT_ROOM_BYTES (4 * MIB)
+/* What a client's batch should find free: two of the largest entries. */
+#define CLIENT_ROOM_BYTES (2 * ENTRY_BYTES_MAX)
 
 struct log_writer {
     struct kv_log *log;
@@ -89,22 +89,42 @@ static size_t choose(struct log_writer *w, struct turn_events *from, struct turn
     return count;
 }
 
-static void write_batches(struct log_writer *w, struct turn_events *from) {
-    struct turn_batch *batches[BATCHES_IN_FLIGHT_MAX];
+static enum status write_group(struct log_writer *w, struct turn_batch *const *batches,
+                               size_t count) {
     const struct kv_log_batch *writes[BATCHES_IN_FLIGHT_MAX];
-    raft_index next;
-    size_t count = choose(w, from, batches, &next);
-    if (count == 0)
-        return;
     for (size_t i = 0; i < count; i++)
         writes[i] = &batches[i]->log;
     enum status status = kv_log_write(w->log, writes, count);
     if (status != STATUS_OK && status != STATUS_DISK_FULL)
         die("log write failed", status);
-    if (status == STATUS_OK)
-        w->next = next;
-    for (size_t i = 0; i < count; i++)
+    return status;
+}
+
+/* What together found no room goes one by one: a vote may still fit where a client's batch does
+ * not. */
+static void write_singly(struct log_writer *w, struct turn_batch **batches, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        bool is_next = follows(batches[i], w->next);
+        enum status status = is_next ? write_group(w, &batches[i], 1) : STATUS_DISK_FULL;
+        if (status == STATUS_OK && batches[i]->log.entry_count > 0)
+            w->next = batches[i]->raft.last + 1;
         give_back(w, batches[i], status);
+    }
+}
+
+static void write_batches(struct log_writer *w, struct turn_events *from) {
+    struct turn_batch *batches[BATCHES_IN_FLIGHT_MAX];
+    raft_index next;
+    size_t count = choose(w, from, batches, &next);
+    if (count == 0)
+        return;
+    if (write_group(w, batches, count) != STATUS_OK) {
+        write_singly(w, batches, count);
+        return;
+    }
+    w->next = next;
+    for (size_t i = 0; i < count; i++)
+        give_back(w, batches[i], STATUS_OK);
 }
 
 /* One slice; the turn asks again for the rest, so that batches get in between. */

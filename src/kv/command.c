@@ -8,6 +8,8 @@
 #define OPERATION_PUT 1
 #define OPERATION_DELETE 2
 
+_Static_assert(KEY_BYTES_MAX == 480 && VALUE_BYTES_MAX == 1048576, "the sentences name them");
+
 const char *kv_request_check(const struct kv_request *request) {
     bool is_scan = request->operation == KV_SCAN;
     if (!is_scan && request->key.len == 0)
@@ -54,7 +56,8 @@ static void put_operation(struct wire_writer *w, const struct kv_request *reques
 
 void kv_command_encode(const struct kv_request *request, uint64_t logged_ms, uint8_t *data,
                        size_t size) {
-    CHECK(kv_request_is_write(request));
+    /* Once in the log, what cannot be decoded would stop every node, at every start. */
+    CHECK(kv_request_is_write(request) && kv_request_check(request) == NULL);
     struct wire_writer w = wire_writer_of(data, size);
     wire_put_u8(&w, FORMAT_VERSION);
     wire_put_u8(&w, request->has_request_id ? FLAG_REQUEST_ID : 0);
@@ -71,8 +74,7 @@ void kv_command_encode(const struct kv_request *request, uint64_t logged_ms, uin
 static void get_operation(struct wire_reader *r, struct kv_request *request) {
     uint8_t operation = wire_get_u8(r);
     uint8_t flags = wire_get_u8(r);
-    if ((operation != OPERATION_PUT && operation != OPERATION_DELETE) ||
-        flags > FLAG_PREV_REVISION)
+    if ((operation != OPERATION_PUT && operation != OPERATION_DELETE) || flags > FLAG_PREV_REVISION)
         r->has_failed = true;
     request->operation = operation == OPERATION_PUT ? KV_PUT : KV_DELETE;
     request->has_prev_revision = flags & FLAG_PREV_REVISION;
@@ -87,8 +89,9 @@ static void get_operation(struct wire_reader *r, struct kv_request *request) {
 enum status kv__command_decode(struct bytes payload, struct kv_command *ret_command) {
     struct kv_command command = {0};
     struct wire_reader r = wire_reader_of(payload);
-    if (wire_get_u8(&r) != FORMAT_VERSION)
-        return payload.len == 0 ? STATUS_CORRUPT : STATUS_UNSUPPORTED;
+    uint8_t version = wire_get_u8(&r);
+    if (version != FORMAT_VERSION)
+        return version < FORMAT_VERSION ? STATUS_CORRUPT : STATUS_UNSUPPORTED;
     uint8_t flags = wire_get_u8(&r);
     command.logged_ms = wire_get_u64(&r);
     command.request.has_request_id = flags & FLAG_REQUEST_ID;

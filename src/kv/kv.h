@@ -135,8 +135,10 @@ void kv_machine_free(struct kv_machine *m);
 /* Apply the next entry; `entry->index` follows the last one applied. The answer to its request is
  * in `ret_response`, the same on every node; borrowed until the next call.
  *
- * STATUS_CORRUPT, STATUS_IO  the base is damaged and the entry was not applied: the state can no
- *                            longer follow the log. */
+ * STATUS_CORRUPT, STATUS_IO  the base or the entry is damaged: the state cannot follow the log.
+ * STATUS_UNSUPPORTED         the entry was made by a later version.
+ * STATUS_NO_MEMORY           as said.
+ * After any of these the entry may be half applied: this machine must not be used again. */
 MUST_USE enum status kv_machine_apply(struct kv_machine *m, const struct raft_entry *entry,
                                       struct kv_response *ret_response);
 
@@ -148,17 +150,19 @@ void kv_machine_read(struct kv_machine *m, const struct kv_request *request,
 const struct kv_meta *kv_machine_meta(const struct kv_machine *m);
 uint64_t kv_machine_damaged(const struct kv_machine *m); /* damaged records met */
 
-/* False while the active table is over its bound and the frozen one is not yet flushed. */
+/* False while the active table is at one of its budgets: nothing more is to be applied until it is
+ * frozen, for which the flush under way must end first. So no flush is larger than its budget by
+ * more than the last entry. */
 bool kv_machine_has_room(const struct kv_machine *m);
 
-/* True when the active table reached a budget and nothing is being flushed. */
+/* True when the active table is at a budget and nothing is being flushed. */
 bool kv_machine_wants_flush(const struct kv_machine *m);
 
 /* True when anything was applied since the last freeze. */
 bool kv_machine_is_dirty(const struct kv_machine *m);
 
 /* Freeze the active table and start a new one. Not while a flush is under way. Owned by the
- * machine until kv_machine_flushed(). */
+ * machine until kv_machine_flushed(). NULL: no memory, nothing changed. */
 const struct kv_flush *kv_machine_freeze(struct kv_machine *m);
 
 /* The flush is durable: renew the base, then drop the frozen table.

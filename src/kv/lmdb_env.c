@@ -58,12 +58,16 @@ static int try_open(struct kv_env *env, const char *path, unsigned flags, size_t
     return result;
 }
 
-/* A limit on address space (RLIMIT_AS) shows as ENOMEM. */
+/* A limit on address space shows as ENOMEM (RLIMIT_AS) or EINVAL (valgrind). */
+static bool is_too_large(int result) {
+    return result == ENOMEM || result == EINVAL;
+}
+
 static int open_map(struct kv_env *env, const char *path, const struct kv_env_options *options) {
     unsigned flags = MDB_NOTLS | (options->is_random ? MDB_NORDAHEAD : 0);
     size_t map_bytes = KV_MAP_BYTES_MAX;
     int result = try_open(env, path, flags, map_bytes);
-    while (result == ENOMEM && map_bytes > KV_MAP_BYTES_MIN) {
+    while (is_too_large(result) && map_bytes > KV_MAP_BYTES_MIN) {
         map_bytes /= 2;
         result = try_open(env, path, flags, map_bytes);
     }

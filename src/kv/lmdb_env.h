@@ -26,6 +26,9 @@ struct kv_env {
     _Atomic uint64_t used_pages;   /* of the file; by the thread that writes */
     _Atomic uint64_t record_pages; /* leaf and overflow pages */
     struct kv_reserve reserve;
+    /* A commit failed and what is on the disk is unknown. LMDB would carry on, as if a failed sync
+     * could be made up for by a later one; here no write begins any more. */
+    bool has_failed;
 };
 
 struct kv_env_options {
@@ -104,7 +107,8 @@ struct kv_writer {
     struct MDB_txn *txn;
 };
 
-/* Makes room first. STATUS_DISK_FULL: not begun, nothing changed. */
+/* Makes room first. STATUS_DISK_FULL: not begun, nothing changed. STATUS_IO: or an earlier commit
+ * failed. */
 MUST_USE enum status kv__writer_begin(struct kv_env *env, const struct kv_demand *demand,
                                       bool is_essential, struct kv_writer *ret_writer);
 MUST_USE enum status kv__writer_put(struct kv_writer *writer, struct bytes key,

@@ -89,6 +89,8 @@ uint64_t kv__reader_count(struct kv_reader *reader) {
 
 enum status kv__writer_begin(struct kv_env *env, const struct kv_demand *demand, bool is_essential,
                              struct kv_writer *ret_writer) {
+    if (env->has_failed)
+        return STATUS_IO;
     enum status status = kv__env_make_room(env, demand, is_essential);
     if (status != STATUS_OK)
         return status;
@@ -134,8 +136,9 @@ enum status kv__writer_end(struct kv_writer *writer, enum status so_far) {
         mdb_txn_abort(writer->txn);
         return so_far;
     }
-    int result = mdb_txn_commit(writer->txn);
-    if (result == 0)
+    enum status status = kv__env_status(mdb_txn_commit(writer->txn));
+    if (status == STATUS_OK)
         kv__env_count_pages(writer->env);
-    return kv__env_status(result);
+    writer->env->has_failed = status == STATUS_IO;
+    return status;
 }

@@ -12,6 +12,7 @@
 
 enum status kv_machine_new(const struct kv_machine_config *config,
                            struct kv_machine **ret_machine) {
+    CHECK(config->overlay_bytes > 0 && config->dirty_bytes > 0);
     struct kv_machine *m = calloc(1, sizeof *m);
     if (!m)
         return STATUS_NO_MEMORY;
@@ -94,10 +95,9 @@ static struct kv_internal_key user_key(struct bytes key) {
     return internal;
 }
 
-/* A sealed record as what a client sees; its seal was checked before. */
+/* A sealed record as what a client sees. */
 static enum status decode_item(struct bytes key, struct bytes record, struct kv_item *ret_item) {
-    struct wire_reader r = wire_reader_of(record);
-    (void)wire_get(&r, KV_SEAL_BYTES);
+    struct wire_reader r = kv__machine_body(record);
     uint8_t version = wire_get_u8(&r);
     struct kv_item item = {.key = bytes_of(key.data + 1, key.len - 1)};
     item.create_revision = (int64_t)wire_get_u64(&r);
@@ -196,14 +196,15 @@ static enum status apply_write(struct kv_machine *m, const struct kv_request *re
 
 static enum status apply_in_session(struct kv_machine *m, const struct kv_request *request,
                                     struct kv_response *response) {
+    struct kv_session session;
     enum kv_session_verdict verdict;
     enum status status = kv__session_sweep(m);
     if (status == STATUS_OK)
-        status = kv__session_begin(m, request, response, &verdict);
+        status = kv__session_begin(m, request, &session, response, &verdict);
     if (status != STATUS_OK || verdict != KV_SESSION_APPLY)
         return status;
     status = apply_write(m, request, response);
-    return status == STATUS_OK ? kv__session_record(m, request, response) : status;
+    return status == STATUS_OK ? kv__session_record(m, request, &session, response) : status;
 }
 
 static enum status apply_command(struct kv_machine *m, struct bytes payload,
@@ -212,8 +213,7 @@ static enum status apply_command(struct kv_machine *m, struct bytes payload,
     enum status status = kv__command_decode(payload, &command);
     if (status != STATUS_OK)
         return status;
-    if (command.logged_ms > m->meta.logged_ms)
-        m->meta.logged_ms = command.logged_ms;
+    kv__session_clock(m, command.logged_ms);
     return command.request.has_request_id ? apply_in_session(m, &command.request, response)
                                           : apply_write(m, &command.request, response);
 }
@@ -254,6 +254,13 @@ static bool is_in_range(const struct kv_cursor *cursor, const struct kv_request 
     return request->end.len == 0 || bytes_compare(key, request->end) < 0;
 }
 
+/* Past the range a scan is at its end, whatever is there: a damaged record too. */
+static enum status end_at_range(enum status status, const struct kv_cursor *cursor,
+                                const struct kv_request *request) {
+    bool is_at_record = status == STATUS_OK || status == STATUS_CORRUPT;
+    return is_at_record && !is_in_range(cursor, request) ? STATUS_NOT_FOUND : status;
+}
+
 /* Whether one more item of `bytes` still goes into the answer; the first one always does. */
 static bool has_space(const struct kv_request *request, size_t count, size_t bytes) {
     if (count == 0)
@@ -271,18 +278,22 @@ static void read_scan(struct kv_machine *m, const struct kv_request *request,
     size_t count = 0;
     size_t bytes = 0;
     enum status status = kv__cursor_seek(&cursor, &m->view, kv__internal_key(&from));
-    while (status == STATUS_OK && is_in_range(&cursor, request)) {
+    status = end_at_range(status, &cursor, request);
+    while (status == STATUS_OK) {
         bytes += cursor.key.len + cursor.record.len;
         response->has_more = !has_space(request, count, bytes);
         if (response->has_more)
             break;
         status = decode_item(cursor.key, cursor.record, &m->items[count++]);
         if (status == STATUS_OK)
-            status = kv__cursor_next(&cursor);
+            status = end_at_range(kv__cursor_next(&cursor), &cursor, request);
+    }
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+        *response = (struct kv_response){.status = status};
+        return;
     }
     response->items = m->items;
     response->item_count = count;
-    response->status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 void kv_machine_read(struct kv_machine *m, const struct kv_request *request,
@@ -305,8 +316,13 @@ static size_t dirty_estimate(const struct kv_machine *m) {
     return touched * 4 * KIB + kv__overlay_bytes(m->view.active);
 }
 
+static bool is_at_budget(const struct kv_machine *m) {
+    return kv__overlay_bytes(m->view.active) >= m->overlay_bytes ||
+           dirty_estimate(m) >= m->dirty_bytes;
+}
+
 bool kv_machine_has_room(const struct kv_machine *m) {
-    return !m->view.frozen || kv__overlay_bytes(m->view.active) < m->overlay_bytes;
+    return !is_at_budget(m);
 }
 
 bool kv_machine_is_dirty(const struct kv_machine *m) {
@@ -314,8 +330,7 @@ bool kv_machine_is_dirty(const struct kv_machine *m) {
 }
 
 bool kv_machine_wants_flush(const struct kv_machine *m) {
-    return !m->view.frozen && (kv__overlay_bytes(m->view.active) >= m->overlay_bytes ||
-                               dirty_estimate(m) >= m->dirty_bytes);
+    return !m->view.frozen && is_at_budget(m);
 }
 
 const struct kv_flush *kv_machine_freeze(struct kv_machine *m) {

@@ -33,6 +33,13 @@ MUST_USE enum status kv__machine_put(struct kv_machine *m, struct bytes key, str
                                      struct bytes head, struct bytes tail);
 MUST_USE enum status kv__machine_remove(struct kv_machine *m, struct bytes key, struct bytes old);
 
+/* Reads the body of a sealed record that came from the view, where its seal was checked. */
+static inline struct wire_reader kv__machine_body(struct bytes record) {
+    struct wire_reader r = wire_reader_of(record);
+    (void)wire_get(&r, KV_SEAL_BYTES);
+    return r;
+}
+
 /* The answer to a compare-and-set that did not match, at first and whenever it is retried. */
 struct kv_response kv__precondition_failed(void);
 

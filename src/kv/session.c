@@ -9,10 +9,11 @@
 /* Sessions looked at per command with a request id: more than it can open. */
 #define SWEEP_STEPS 4
 
-struct session {
-    uint64_t last_sequence;
-    uint64_t last_used_ms;
-};
+/* Logged time between the beginnings of two rounds. Each passes once over the tombstones of what
+ * the rounds before it ended, and which no flush has taken yet. */
+#define SWEEP_PERIOD_MS 10000
+
+_Static_assert(SESSION_WINDOW == 256, "a slot is one byte, and the sentences name it");
 
 struct answer {
     uint64_t sequence;
@@ -44,27 +45,25 @@ static bool key_is_header(struct bytes key) {
     return key.len == 1 + sizeof(uint64_t);
 }
 
-static enum status decode_session(struct bytes key, struct bytes record,
-                                  struct session *ret_session) {
-    struct bytes body;
-    enum status status = kv__record_open(key, record, &body);
-    if (status != STATUS_OK)
-        return status;
-    struct wire_reader r = wire_reader_of(body);
+/* The header's key is what the keys of a session begin with. */
+static bool key_is_of_session(struct bytes key, const struct kv_internal_key *header) {
+    return key.len >= header->len && memcmp(key.data, header->data, header->len) == 0;
+}
+
+static enum status decode_session(struct bytes record, struct kv_session *ret_session) {
+    struct wire_reader r = kv__machine_body(record);
     uint8_t version = wire_get_u8(&r);
-    struct session session = {.last_sequence = wire_get_u64(&r), .last_used_ms = wire_get_u64(&r)};
+    struct kv_session session = {.header = record};
+    session.last_sequence = wire_get_u64(&r);
+    session.last_used_ms = wire_get_u64(&r);
     if (version != FORMAT_VERSION || !wire_reader_is_done(&r))
         return STATUS_CORRUPT;
     *ret_session = session;
     return STATUS_OK;
 }
 
-static enum status decode_answer(struct bytes key, struct bytes record, struct answer *ret_answer) {
-    struct bytes body;
-    enum status status = kv__record_open(key, record, &body);
-    if (status != STATUS_OK)
-        return status;
-    struct wire_reader r = wire_reader_of(body);
+static enum status decode_answer(struct bytes record, struct answer *ret_answer) {
+    struct wire_reader r = kv__machine_body(record);
     uint8_t version = wire_get_u8(&r);
     struct answer answer = {.sequence = wire_get_u64(&r)};
     answer.status = (enum status)wire_get_u8(&r);
@@ -76,59 +75,66 @@ static enum status decode_answer(struct bytes key, struct bytes record, struct a
     return STATUS_OK;
 }
 
-static enum status put_session(struct kv_machine *m, uint64_t client_id, struct session session) {
+static enum status put_session(struct kv_machine *m, uint64_t client_id,
+                               const struct kv_session *session, uint64_t last_sequence) {
     struct kv_internal_key key = header_key(client_id);
-    struct bytes old = {0};
-    enum status status = kv__view_get(&m->view, kv__internal_key(&key), &old);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-        return status;
     uint8_t body[HEADER_BYTES];
     struct wire_writer w = wire_writer_of(body, sizeof body);
     wire_put_u8(&w, FORMAT_VERSION);
-    wire_put_u64(&w, session.last_sequence);
-    wire_put_u64(&w, session.last_used_ms);
-    if (!old.data)
+    wire_put_u64(&w, last_sequence);
+    wire_put_u64(&w, m->meta.logged_ms);
+    enum status status = kv__machine_put(m, kv__internal_key(&key), session->header,
+                                         bytes_of(body, w.len), (struct bytes){0});
+    if (status == STATUS_OK && !session->header.data)
         m->meta.session_count++;
-    return kv__machine_put(m, kv__internal_key(&key), old, bytes_of(body, w.len), (struct bytes){0});
+    return status;
 }
 
-static bool is_idle(const struct kv_machine *m, const struct session *session) {
+static enum status put_answer(struct kv_machine *m, const struct kv_request *request,
+                              const struct kv_session *session,
+                              const struct kv_response *response) {
+    struct kv_internal_key key = answer_key(request->client_id, request->sequence);
+    uint8_t body[ANSWER_BYTES];
+    struct wire_writer w = wire_writer_of(body, sizeof body);
+    wire_put_u8(&w, FORMAT_VERSION);
+    wire_put_u64(&w, request->sequence);
+    wire_put_u8(&w, (uint8_t)response->status);
+    wire_put_u8(&w, response->is_found);
+    wire_put_u64(&w, (uint64_t)response->revision);
+    return kv__machine_put(m, kv__internal_key(&key), session->answer, bytes_of(body, w.len),
+                           (struct bytes){0});
+}
+
+static bool is_idle(const struct kv_machine *m, const struct kv_session *session) {
     return m->meta.logged_ms >= session->last_used_ms &&
            m->meta.logged_ms - session->last_used_ms > SESSION_IDLE_MS_MAX;
 }
 
 /* Remove the header and all answers of a session. */
 static enum status end_session(struct kv_machine *m, uint64_t client_id) {
-    struct kv_internal_key from = header_key(client_id);
-    for (;;) {
-        struct kv_cursor cursor;
-        enum status status = kv__cursor_seek(&cursor, &m->view, kv__internal_key(&from));
-        bool is_past = status == STATUS_NOT_FOUND ||
-                       (status == STATUS_OK && (cursor.key.data[0] != KV_TABLE_SESSION ||
-                                                client_of(cursor.key) != client_id));
-        if (is_past)
-            break;
-        if (status != STATUS_OK)
-            return status;
-        struct kv_internal_key key = {.len = cursor.key.len};
-        memcpy(key.data, cursor.key.data, key.len);
-        status = kv__machine_remove(m, kv__internal_key(&key), cursor.record);
-        if (status != STATUS_OK)
-            return status;
+    struct kv_internal_key header = header_key(client_id);
+    struct kv_cursor cursor;
+    enum status status = kv__cursor_seek(&cursor, &m->view, kv__internal_key(&header));
+    while (status == STATUS_OK && key_is_of_session(cursor.key, &header)) {
+        status = kv__machine_remove(m, cursor.key, cursor.record);
+        if (status == STATUS_OK)
+            status = kv__cursor_next(&cursor);
     }
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        return status;
     m->meta.session_count--;
     return STATUS_OK;
 }
 
 /* The client's session, after ending one that was idle for too long. */
 static enum status find_session(struct kv_machine *m, uint64_t client_id,
-                                struct session *ret_session) {
+                                struct kv_session *ret_session) {
     struct kv_internal_key key = header_key(client_id);
     struct bytes record;
-    struct session session;
+    struct kv_session session;
     enum status status = kv__view_get(&m->view, kv__internal_key(&key), &record);
     if (status == STATUS_OK)
-        status = decode_session(kv__internal_key(&key), record, &session);
+        status = decode_session(record, &session);
     if (status != STATUS_OK)
         return status;
     if (is_idle(m, &session)) {
@@ -161,85 +167,78 @@ static void begin_new(struct kv_machine *m, uint64_t sequence, struct kv_respons
 static struct kv_response answer_response(const struct answer *answer) {
     if (answer->status == STATUS_PRECONDITION)
         return kv__precondition_failed();
-    return (struct kv_response){
-        .status = answer->status, .is_found = answer->is_found, .revision = answer->revision};
+    return (struct kv_response){.status = answer->status,
+                                .is_found = answer->is_found,
+                                .revision = answer->revision};
 }
 
-/* The answer kept for this sequence, if it was seen inside the window. */
-static enum status begin_known(struct kv_machine *m, const struct kv_request *request,
-                               const struct session *session, struct kv_response *response,
-                               enum kv_session_verdict *verdict) {
-    if (session->last_sequence >= SESSION_WINDOW &&
-        request->sequence <= session->last_sequence - SESSION_WINDOW) {
-        refuse(STATUS_ABORTED, "request_id: the sequence is below the last 256", response, verdict);
-        return STATUS_OK;
-    }
+static bool is_below_window(const struct kv_session *session, uint64_t sequence) {
+    return session->last_sequence >= SESSION_WINDOW &&
+           sequence <= session->last_sequence - SESSION_WINDOW;
+}
+
+/* Whether the sequence was seen, and what was answered then. */
+static enum status begin_in_window(struct kv_machine *m, const struct kv_request *request,
+                                   struct kv_session *session, struct kv_response *response,
+                                   enum kv_session_verdict *verdict) {
     struct kv_internal_key key = answer_key(request->client_id, request->sequence);
-    struct bytes record;
-    struct answer answer = {0};
-    enum status status = kv__view_get(&m->view, kv__internal_key(&key), &record);
+    struct answer answer;
+    *verdict = KV_SESSION_APPLY;
+    enum status status = kv__view_get(&m->view, kv__internal_key(&key), &session->answer);
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK;
     if (status == STATUS_OK)
-        status = decode_answer(kv__internal_key(&key), record, &answer);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        status = decode_answer(session->answer, &answer);
+    if (status != STATUS_OK || answer.sequence != request->sequence)
         return status;
-    bool is_seen = status == STATUS_OK && answer.sequence == request->sequence;
-    *verdict = is_seen ? KV_SESSION_SEEN : KV_SESSION_APPLY;
-    if (is_seen)
-        *response = answer_response(&answer);
-    return STATUS_OK;
+    *response = answer_response(&answer);
+    *verdict = KV_SESSION_SEEN;
+    return put_session(m, request->client_id, session, session->last_sequence);
 }
 
 enum status kv__session_begin(struct kv_machine *m, const struct kv_request *request,
-                              struct kv_response *ret_response,
+                              struct kv_session *ret_session, struct kv_response *ret_response,
                               enum kv_session_verdict *ret_verdict) {
-    struct session session;
+    struct kv_session session = {0};
     enum status status = find_session(m, request->client_id, &session);
     if (status == STATUS_NOT_FOUND) {
         begin_new(m, request->sequence, ret_response, ret_verdict);
-        return STATUS_OK;
+        status = STATUS_OK;
+    } else if (status == STATUS_OK && is_below_window(&session, request->sequence)) {
+        refuse(STATUS_ABORTED, "request_id: the sequence is below the last 256", ret_response,
+               ret_verdict);
+    } else if (status == STATUS_OK) {
+        status = begin_in_window(m, request, &session, ret_response, ret_verdict);
     }
-    if (status != STATUS_OK)
-        return status;
-    status = begin_known(m, request, &session, ret_response, ret_verdict);
-    if (status != STATUS_OK || *ret_verdict != KV_SESSION_SEEN)
-        return status;
-    session.last_used_ms = m->meta.logged_ms;
-    return put_session(m, request->client_id, session);
-}
-
-static enum status put_answer(struct kv_machine *m, const struct kv_request *request,
-                              const struct kv_response *response) {
-    struct kv_internal_key key = answer_key(request->client_id, request->sequence);
-    struct bytes old = {0};
-    enum status status = kv__view_get(&m->view, kv__internal_key(&key), &old);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-        return status;
-    uint8_t body[ANSWER_BYTES];
-    struct wire_writer w = wire_writer_of(body, sizeof body);
-    wire_put_u8(&w, FORMAT_VERSION);
-    wire_put_u64(&w, request->sequence);
-    wire_put_u8(&w, (uint8_t)response->status);
-    wire_put_u8(&w, response->is_found);
-    wire_put_u64(&w, (uint64_t)response->revision);
-    return kv__machine_put(m, kv__internal_key(&key), old, bytes_of(body, w.len), (struct bytes){0});
+    if (status == STATUS_OK)
+        *ret_session = session;
+    return status;
 }
 
 enum status kv__session_record(struct kv_machine *m, const struct kv_request *request,
+                               const struct kv_session *session,
                                const struct kv_response *response) {
-    struct session session = {0};
-    enum status status = find_session(m, request->client_id, &session);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-        return status;
-    if (request->sequence > session.last_sequence)
-        session.last_sequence = request->sequence;
-    session.last_used_ms = m->meta.logged_ms;
-    status = put_answer(m, request, response);
-    return status == STATUS_OK ? put_session(m, request->client_id, session) : status;
+    uint64_t last_sequence =
+        request->sequence > session->last_sequence ? request->sequence : session->last_sequence;
+    enum status status = put_answer(m, request, session, response);
+    return status == STATUS_OK ? put_session(m, request->client_id, session, last_sequence)
+                               : status;
+}
+
+/* ---- The sweep ------------------------------------------------------------------------------ */
+
+void kv__session_clock(struct kv_machine *m, uint64_t logged_ms) {
+    if (logged_ms <= m->meta.logged_ms)
+        return;
+    bool is_due = logged_ms / SWEEP_PERIOD_MS > m->meta.logged_ms / SWEEP_PERIOD_MS;
+    m->meta.logged_ms = logged_ms;
+    if (is_due && m->meta.sweep_client == 0)
+        m->meta.sweep_client = 1; /* the least client id */
 }
 
 /* The next session's header at or after the sweep's place; STATUS_NOT_FOUND past the last one. */
 static enum status next_header(struct kv_machine *m, uint64_t *ret_client_id,
-                               struct session *ret_session) {
+                               struct kv_session *ret_session) {
     struct kv_internal_key from = header_key(m->meta.sweep_client);
     struct kv_cursor cursor;
     enum status status = kv__cursor_seek(&cursor, &m->view, kv__internal_key(&from));
@@ -250,12 +249,12 @@ static enum status next_header(struct kv_machine *m, uint64_t *ret_client_id,
     if (!key_is_header(cursor.key))
         return STATUS_CORRUPT; /* an answer without its session */
     *ret_client_id = client_of(cursor.key);
-    return decode_session(cursor.key, cursor.record, ret_session);
+    return decode_session(cursor.record, ret_session);
 }
 
 static enum status sweep_one(struct kv_machine *m) {
     uint64_t client_id;
-    struct session session;
+    struct kv_session session;
     enum status status = next_header(m, &client_id, &session);
     if (status == STATUS_NOT_FOUND) {
         m->meta.sweep_client = 0;
@@ -263,12 +262,12 @@ static enum status sweep_one(struct kv_machine *m) {
     }
     if (status != STATUS_OK)
         return status;
-    m->meta.sweep_client = client_id == UINT64_MAX ? 0 : client_id + 1;
+    m->meta.sweep_client = client_id + 1; /* after the greatest one: 0, the round is over */
     return is_idle(m, &session) ? end_session(m, client_id) : STATUS_OK;
 }
 
 enum status kv__session_sweep(struct kv_machine *m) {
-    for (int i = 0; i < SWEEP_STEPS && m->meta.session_count > 0; i++) {
+    for (int i = 0; i < SWEEP_STEPS && m->meta.sweep_client != 0; i++) {
         enum status status = sweep_one(m);
         if (status != STATUS_OK)
             return status;

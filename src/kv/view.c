@@ -2,9 +2,14 @@
 
 #include "kv/record.h"
 
+/* No writer of ours makes a longer key: the page that it lies on is damaged. */
+static bool key_is_ours(struct bytes key) {
+    return key.len <= KV_INTERNAL_KEY_BYTES_MAX;
+}
+
 static enum status check_seal(struct kv_view *view, struct bytes key, struct bytes record) {
     struct bytes body;
-    enum status status = kv__record_open(key, record, &body);
+    enum status status = key_is_ours(key) ? kv__record_open(key, record, &body) : STATUS_CORRUPT;
     if (status == STATUS_CORRUPT)
         view->damaged++;
     return status;
@@ -38,15 +43,17 @@ static enum status base_seek(struct kv_cursor *cursor, struct bytes key) {
     const struct kv_base *base = &cursor->view->base;
     enum status status =
         base->ops->seek(base->context, key, &cursor->base_key, &cursor->base_record);
-    if (status == STATUS_NOT_FOUND) {
+    if (status != STATUS_OK)
         cursor->base_key = (struct bytes){0};
-        return STATUS_OK;
-    }
-    return status;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 static enum status base_next(struct kv_cursor *cursor) {
     size_t len = cursor->base_key.len;
+    if (!key_is_ours(cursor->base_key)) {
+        cursor->base_key = (struct bytes){0}; /* what comes after it cannot be told */
+        return STATUS_OK;
+    }
     CHECK(len < sizeof cursor->base_next);
     memcpy(cursor->base_next, cursor->base_key.data, len);
     cursor->base_next[len] = 0;
@@ -79,7 +86,10 @@ static enum status look(struct kv_cursor *cursor, struct bytes key, bool *ret_is
     cursor->key = key;
     *ret_is_deleted = node && node->is_deleted;
     cursor->record = node ? kv__overlay_record(node) : cursor->base_record;
-    return node ? STATUS_OK : check_seal(cursor->view, key, cursor->record);
+    enum status status = node ? STATUS_OK : check_seal(cursor->view, key, cursor->record);
+    if (status != STATUS_OK)
+        cursor->record = (struct bytes){0};
+    return status;
 }
 
 static enum status step_past(struct kv_cursor *cursor, struct bytes key) {

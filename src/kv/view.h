@@ -17,15 +17,16 @@ struct kv_view {
  * STATUS_NOT_FOUND, STATUS_CORRUPT, STATUS_IO. */
 MUST_USE enum status kv__view_get(struct kv_view *view, struct bytes key, struct bytes *ret_record);
 
-/* Walks the map in order. Any change of the view ends the walk. */
+/* Walks the map in order. The record where the walk stands may be hidden in the active table; any
+ * other change of the view ends the walk. */
 struct kv_cursor {
     struct kv_view *view;
     const struct kv_overlay_node *active;
     const struct kv_overlay_node *frozen;
-    struct bytes base_key;    /* data NULL: the base is at its end */
+    struct bytes base_key; /* data NULL: the base is at its end */
     struct bytes base_record;
     uint8_t base_next[KEY_BYTES_MAX + 2]; /* the least key after base_key */
-    struct bytes key;         /* where the walk stands */
+    struct bytes key;                     /* where the walk stands */
     struct bytes record;
 };
 

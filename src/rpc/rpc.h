@@ -112,8 +112,8 @@ const char *rpc_code_name(enum rpc_code code);
 /* What became of a call. `detail` and `leader` are texts, cut to fit. */
 struct rpc_outcome {
     enum rpc_code code;
-    bool is_not_applied; /* the server's mark, or the request was certainly never sent */
-    char detail[256];    /* why it failed, for people */
+    bool is_not_applied;            /* the server's mark, or the request was certainly never sent */
+    char detail[256];               /* why it failed, for people */
     char leader[ADDRESS_BYTES_MAX]; /* host:port where to go next time; empty: not told */
 };
 
@@ -134,9 +134,8 @@ void rpc_client_free(struct rpc_client *client);
 
 /* One KV request, waiting for its answer up to timeout_ms. On RPC_OK `ret_response` is filled (the
  * item of a get without its key) and valid until the next call on this client. */
-void rpc_client_kv(struct rpc_client *client, const struct kv_request *request,
-                   uint64_t timeout_ms, struct kv_response *ret_response,
-                   struct rpc_outcome *ret_outcome);
+void rpc_client_kv(struct rpc_client *client, const struct kv_request *request, uint64_t timeout_ms,
+                   struct kv_response *ret_response, struct rpc_outcome *ret_outcome);
 
 /* ClusterService.Status; filled on RPC_OK. */
 void rpc_client_status(struct rpc_client *client, uint64_t timeout_ms,

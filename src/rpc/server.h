@@ -1,10 +1,11 @@
 /* What the server's files share. Private to the room.
  *
  *   server.c   lifecycle: bind, start, drain, free
- *   queue.c    completion queues: their threads, and call objects to use again
+ *   queue.c    completion queues: their threads, answers handed back, call objects to use again
  *   call.c     calls: armed, arrived, answered
  *   method.c   the methods, by path
  *   kv_service.c, cluster_service.c, health.c, reflection.c   what they do
+ *   stream.c   a snapshot on its way out
  *
  * Threads: whatever belongs to a queue is touched by that queue's thread only. A call is handed
  * between threads by `phase`. */

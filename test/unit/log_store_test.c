@@ -454,6 +454,19 @@ static void file_that_is_no_environment_is_refused(void **state) {
     close_log(&f);
 }
 
+static void nothing_is_written_after_a_failed_commit(void **state) {
+    struct fixture f = {0};
+    raft_index first;
+    open_log(&f, *state);
+    append(&f, 1, 3, 1);
+    f.log->env->has_failed = true; /* as a failed sync leaves it */
+    struct raft_hard_state hard = {.term = 2};
+    struct kv_log_batch vote = {.hard = &hard, .is_essential = true};
+    assert_int_equal(write_one(&f, &vote), STATUS_IO);
+    assert_int_equal(kv_log_cut(f.log, 2, &first), STATUS_IO);
+    close_log(&f);
+}
+
 /* ---- A full disk --------------------------------------------------------------------------- */
 
 #define DISK_BYTES (8 * MIB)
@@ -601,6 +614,7 @@ int main(void) {
         TEST(missing_vote_stops_the_start),
         TEST(shortened_file_is_refused_instead_of_read),
         TEST(file_that_is_no_environment_is_refused),
+        TEST(nothing_is_written_after_a_failed_commit),
         TEST(full_disk_refuses_clients_and_still_takes_votes),
         TEST(works_again_once_there_is_room),
         TEST(cutting_makes_room_on_a_full_disk),

@@ -83,6 +83,7 @@ class Ledger:
         """Reads everything back, and settles what was in doubt."""
         client = server.client()
         self._ask_again(client)
+        time.sleep(0.05)  # the status is published every 20 ms
         status = client.status()
         items = {item.key: item for item in client.scan_all()}
         for key in sorted(set(items) | set(self.known) | set(self.doubts)):

@@ -2,6 +2,7 @@
 
 import atexit
 import importlib
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ def _make():
                    check=True)
     sys.path.insert(0, folder)
 
+
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # its fork handlers can hang
 
 try:
     import google.protobuf  # noqa: F401

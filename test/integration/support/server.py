@@ -1,6 +1,7 @@
 """One phalanx-server and its directory, through any number of starts."""
 
 import ctypes
+import json
 import os
 import pathlib
 import re
@@ -13,13 +14,14 @@ import urllib.request
 from support.client import CallFailed, Client
 from support.story import SERVER, expect, wait_until
 
-PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 
-_libc = ctypes.CDLL(None, use_errno=True)
+# What detaches itself from a server, such as its tracer, becomes our child.
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
-
-def _die_with_the_test():
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+# The server dies with the test. By a command, since Python calls what is to be done in the child
+# after a real fork only, and gRPC's fork handlers can hang.
+DIE_WITH_THE_TEST = ["setpriv", "--pdeathsig", "KILL"]
 
 
 class Server:
@@ -50,8 +52,8 @@ class Server:
         with open(self._log_path, "ab") as log:
             self._log_start = log.tell()
             self.process = subprocess.Popen(
-                [*under, SERVER, *arguments], env=self.environment(), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True, preexec_fn=_die_with_the_test)
+                [*DIE_WITH_THE_TEST, *under, SERVER, *arguments], env=self.environment(),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         return self
 
     def start(self, *arguments, under=(), seconds=20):
@@ -87,9 +89,10 @@ class Server:
 
     def _group_is_gone(self):
         try:
-            os.killpg(self.process.pid, 0)
+            while os.waitpid(-self.process.pid, os.WNOHANG) != (0, 0):
+                pass
             return False
-        except ProcessLookupError:
+        except ChildProcessError:
             return True
 
     def send_signal(self, number):
@@ -115,6 +118,7 @@ class Server:
         except ProcessLookupError:
             pass
         self.process.wait()
+        wait_until(self._group_is_gone, 20, "the end of what traces it")
 
     # ---- Talking
 
@@ -129,8 +133,14 @@ class Server:
             self._clients.pop().close()
 
     def status(self):
-        """The operator's view: `phalanx status -o json`, or the call behind it."""
+        """At most 20 ms old."""
         return self.client().status()
+
+    def cli_status(self):
+        """What `phalanx status -o json` prints."""
+        result = self.story.cli("status", "-o", "json", "-addr", self.address)
+        expect(result.status == 0, result)
+        return json.loads(result.out)
 
     def http(self, path, timeout=5):
         """GET on the debug port: (status, text)."""
