@@ -38,6 +38,8 @@ struct node_status {
     uint64_t proposals_total;
     uint64_t reads_total;
     uint64_t elections_total;
+    uint64_t messages_sent_total;
+    uint64_t refused_messages_total; /* not for this node, or malformed */
 };
 
 #endif

@@ -17,23 +17,77 @@ void turn__batch_submit(struct turn *t, const struct raft_batch *raft) {
     batch->raft = *raft;
     batch->log = (struct kv_log_batch){
         .hard = raft->has_hard_state ? &batch->raft.hard : NULL,
+        .truncate_from = raft->truncate_from,
         .entries = batch->entries,
         .entry_count = count,
-        .is_essential = raft->has_hard_state || raft->noop_index > 0,
+        .is_essential = raft->has_hard_state || raft->has_own || raft->truncate_from != 0,
     };
     batch->is_busy = true;
     t->ports->log_submit(t->ports->context, batch);
 }
 
-/* A new leader's no-op is made by the engine, not by a request. */
-static void take_noop(struct turn *t) {
-    const struct raft_status *raft = raft_status(t->raft);
-    if (raft->last_index == t->trail.last)
-        return;
-    struct raft_entry noop = {
-        .index = raft->last_index, .term = raft->term, .type = RAFT_ENTRY_NOOP};
-    trail_push(&t->trail, &noop, NULL);
-    retention_append(&t->retention, noop.index, 0);
+/* ---- The trail follows the engine ------------------------------------------------------------ */
+
+/* A batch that found no room writes nothing that is no longer in the log. */
+static void shorten_stuck(struct turn *t, raft_index from) {
+    for (size_t i = 0; i < BATCHES_IN_FLIGHT_MAX; i++) {
+        struct turn_batch *batch = &t->batches[i];
+        if (!batch->is_busy || !batch->is_stuck || batch->raft.last < from)
+            continue;
+        batch->log.entry_count =
+            from > batch->raft.first ? (size_t)(from - batch->raft.first) : 0;
+        batch->raft.last = from - 1;
+    }
+}
+
+static void truncate(struct turn *t, raft_index from) {
+    while (trail_holds(&t->trail, from) || (t->trail.last >= from && t->trail.first > from &&
+                                            t->trail.first <= t->trail.last)) {
+        struct turn_request *request = trail_at(&t->trail, t->trail.last)->request;
+        if (request)
+            turn__request_lost(t, request);
+        trail_drop_last(&t->trail);
+    }
+    if (t->trail.first > from) { /* what goes was there at the start */
+        t->trail.first = from;
+        t->trail.last = from - 1;
+    }
+    retention_truncate(&t->retention, from);
+    shorten_stuck(t, from);
+}
+
+static void take(struct turn *t, const struct raft_entry *entry) {
+    struct raft_entry copy = *entry;
+    if (entry->payload.len > 0) {
+        uint8_t *payload = trail_payload_new(entry->payload.len);
+        CHECK(payload); /* the engine has it already: no memory ends the process */
+        memcpy(payload, entry->payload.data, entry->payload.len);
+        copy.payload.data = payload;
+    } else {
+        copy.payload = (struct bytes){0};
+    }
+    trail_push(&t->trail, &copy, NULL);
+    retention_append(&t->retention, entry->index, entry->payload.len);
+}
+
+/* After every step: the caller's copy of the log does what the engine's did. */
+void turn__entries_accept(struct turn *t, const struct raft_message *message) {
+    const struct raft_accepted *accepted = raft_accepted(t->raft);
+    if (accepted->truncate_from != 0)
+        truncate(t, accepted->truncate_from);
+    for (size_t i = 0; i < accepted->count; i++)
+        take(t, &message->append.entries[accepted->skip + i]);
+    for (size_t i = 0; i < accepted->own_count; i++)
+        take(t, &accepted->own[i]);
+}
+
+/* ---- Batches --------------------------------------------------------------------------------- */
+
+static bool any_batch_is_busy(const struct turn *t) {
+    bool is_busy = false;
+    for (size_t i = 0; i < BATCHES_IN_FLIGHT_MAX; i++)
+        is_busy = is_busy || t->batches[i].is_busy;
+    return is_busy;
 }
 
 void turn__log_done(struct turn *t, struct turn_batch *batch) {
@@ -47,12 +101,13 @@ void turn__log_done(struct turn *t, struct turn_batch *batch) {
     }
     CHECK(batch->status == STATUS_OK);
     batch->is_busy = false;
+    if (!any_batch_is_busy(t))
+        trail_bury(&t->trail);
     struct raft_event event = {.kind = RAFT_EVENT_DURABLE, .now_ms = t->now_ms};
     event.durable.batch = batch->raft.number;
     event.durable.term = batch->raft.term;
-    enum status status = raft_step(t->raft, &event);
+    enum status status = turn__step(t, &event);
     CHECK(status == STATUS_OK || status == STATUS_STALE);
-    take_noop(t);
 }
 
 /* The oldest of the batches that came back unwritten, later than `number`. */
@@ -122,4 +177,7 @@ void turn__cut_done(struct turn *t, struct turn_cut *cut) {
     if (cut->first_index == t->first_index)
         t->cut_after_ms = t->now_ms + DISK_RETRY_MS;
     t->first_index = cut->first_index;
+    struct raft_event event = {.kind = RAFT_EVENT_CUT, .now_ms = t->now_ms};
+    event.cut_index = cut->first_index - 1;
+    CHECK(turn__step(t, &event) == STATUS_OK);
 }

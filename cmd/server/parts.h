@@ -15,6 +15,14 @@
 TAILQ_HEAD(turn_requests, turn_request);
 TAILQ_HEAD(turn_snapshots, turn_snapshot);
 
+/* One append on its way out. */
+struct turn_outgoing {
+    struct raft_entry entries[RAFT_APPEND_ENTRIES_MAX];
+    size_t count;
+    uint8_t *payloads; /* of those read back from the log; NULL until needed */
+    size_t bytes;
+};
+
 struct turn {
     struct turn_config config;
     const struct turn_ports *ports; /* config.ports */
@@ -29,7 +37,10 @@ struct turn {
     struct turn_requests asking;  /* linearizable reads: until they have a read index */
     struct turn_requests reading; /* reads: until that index is applied */
     uint64_t earliest_deadline_ms; /* not after any deadline in the lists */
-    bool is_in_office;             /* leads, and has applied all that was logged before */
+    uint64_t read_token;           /* of the last question for a read index */
+    bool has_asked;                /* in this turn: further reads share the question */
+    bool had_leader;               /* after the last turn */
+    raft_term office_term;         /* the last term in which this node took office */
     uint64_t logged_base_ms;       /* logged time when office_since_ms was */
     uint64_t office_since_ms;
 
@@ -41,6 +52,8 @@ struct turn {
     uint64_t cut_after_ms; /* a cut that found no room is tried again then */
     struct retention retention;
     raft_index first_index;
+
+    struct turn_outgoing outgoing;
 
     /* The state. */
     raft_index commit_to; /* what may be applied, as of the last raft_ready() */
@@ -60,6 +73,7 @@ struct turn {
 
     struct node_status status;
     uint64_t published_ms;
+    bool published_ready; /* is_ready as last published */
     bool is_status_dirty;
     bool is_stopping;
     uint64_t stop_deadline_ms;
@@ -68,8 +82,8 @@ struct turn {
 
 /* requests.c */
 void turn__request(struct turn *t, struct turn_request *request);
-void turn__requests_resume(struct turn *t);               /* there is a leader: take those waiting */
-void turn__reads_indexed(struct turn *t, raft_index index); /* those asking got their read index */
+void turn__requests_resume(struct turn *t); /* there is a leader: take those waiting */
+void turn__read_confirmed(struct turn *t, const struct raft_read *read);
 void turn__reads_answer(struct turn *t);                  /* as far as the state has come */
 void turn__requests_expire(struct turn *t);
 void turn__request_done(struct turn *t, struct turn_request *request,
@@ -77,7 +91,17 @@ void turn__request_done(struct turn *t, struct turn_request *request,
 bool turn__requests_is_idle(const struct turn *t);
 void turn__requests_abandon(struct turn *t); /* the end has come: answer whoever still waits */
 
+/* The entry that carried this request is gone from the log. */
+void turn__request_lost(struct turn *t, struct turn_request *request);
+
+/* peers.c */
+void turn__message(struct turn *t, struct turn_message *message);
+void turn__order(struct turn *t, struct turn_order *order);
+void turn__send(struct turn *t, const struct raft_message *message);
+MUST_USE enum status turn__step(struct turn *t, const struct raft_event *event);
+
 /* journal.c */
+void turn__entries_accept(struct turn *t, const struct raft_message *message);
 void turn__batch_submit(struct turn *t, const struct raft_batch *batch);
 void turn__log_done(struct turn *t, struct turn_batch *batch);
 void turn__cut(struct turn *t);

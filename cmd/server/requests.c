@@ -1,7 +1,6 @@
 /* Clients' requests: admitted, waiting, answered. */
 #include "server/parts.h"
 
-#include <stdlib.h>
 
 static void reply(struct turn *t, struct turn_request *request, struct kv_response response) {
     if (!kv_request_is_write(request->request))
@@ -32,15 +31,14 @@ static enum status propose(struct turn *t, struct turn_request *request) {
     size_t size = kv_command_size(request->request);
     if (!trail_has_room(&t->trail, size))
         return STATUS_OVERLOAD;
-    uint8_t *payload = malloc(size);
+    uint8_t *payload = trail_payload_new(size);
     if (!payload)
         return STATUS_NO_MEMORY;
     struct raft_event event = {.kind = RAFT_EVENT_PROPOSE, .now_ms = t->now_ms};
-    event.propose.type = RAFT_ENTRY_COMMAND;
     event.propose.payload_bytes = size;
-    enum status status = raft_step(t->raft, &event);
+    enum status status = turn__step(t, &event);
     if (status != STATUS_OK) {
-        free(payload);
+        trail_payload_free(payload);
         return status;
     }
     kv_command_encode(request->request, logged_ms(t), payload, size);
@@ -55,6 +53,15 @@ static enum status propose(struct turn *t, struct turn_request *request) {
     return STATUS_OK;
 }
 
+/* A client that learns who leads goes there; one that cannot learn it yet waits. */
+static void wait_for_leader(struct turn *t, struct turn_request *request) {
+    raft_id leader = raft_status(t->raft)->leader;
+    if (leader != 0 && leader != t->config.identity.id)
+        refuse(t, request, STATUS_NOT_LEADER, NULL);
+    else
+        enlist(t, &t->waiting, request);
+}
+
 static void write_request(struct turn *t, struct turn_request *request) {
     if (turn__disk_is_full(t)) {
         refuse(t, request, STATUS_DISK_FULL, "the disk is nearly full");
@@ -65,10 +72,20 @@ static void write_request(struct turn *t, struct turn_request *request) {
         t->status.proposals_total++;
         enlist(t, &t->pending, request);
     } else if (status == STATUS_NOT_LEADER) {
-        enlist(t, &t->waiting, request);
+        wait_for_leader(t, request);
+    } else if (status == STATUS_BUSY) {
+        refuse(t, request, STATUS_UNAVAILABLE, "leadership is being handed over");
     } else {
         refuse(t, request, STATUS_OVERLOAD, "too much is not yet committed");
     }
+}
+
+/* One question for all reads of this turn. */
+static bool ask_for_index(struct turn *t) {
+    struct raft_event event = {.kind = RAFT_EVENT_READ, .now_ms = t->now_ms};
+    event.read_token = ++t->read_token;
+    t->has_asked = turn__step(t, &event) == STATUS_OK;
+    return t->has_asked;
 }
 
 static void read_request(struct turn *t, struct turn_request *request) {
@@ -78,9 +95,9 @@ static void read_request(struct turn *t, struct turn_request *request) {
         enlist(t, &t->reading, request);
         return;
     }
-    struct raft_event event = {.kind = RAFT_EVENT_READ, .now_ms = t->now_ms};
-    enum status status = raft_step(t->raft, &event);
-    enlist(t, status == STATUS_OK ? &t->asking : &t->waiting, request);
+    bool is_asked = t->has_asked || ask_for_index(t);
+    request->token = t->read_token;
+    enlist(t, is_asked ? &t->asking : &t->waiting, request);
 }
 
 void turn__request(struct turn *t, struct turn_request *request) {
@@ -102,11 +119,20 @@ void turn__requests_resume(struct turn *t) {
     }
 }
 
-void turn__reads_indexed(struct turn *t, raft_index index) {
-    struct turn_request *request;
-    TAILQ_FOREACH(request, &t->asking, link)
-        request->index = index;
-    TAILQ_CONCAT(&t->reading, &t->asking, link);
+void turn__read_confirmed(struct turn *t, const struct raft_read *read) {
+    struct turn_request *request = TAILQ_FIRST(&t->asking);
+    while (request && request->token <= read->token) {
+        TAILQ_REMOVE(&t->asking, request, link);
+        request->index = read->index;
+        TAILQ_INSERT_TAIL(&t->reading, request, link);
+        request = TAILQ_FIRST(&t->asking);
+    }
+}
+
+/* Another leader's entry took its place here; elsewhere it may live on. */
+void turn__request_lost(struct turn *t, struct turn_request *request) {
+    TAILQ_REMOVE(&t->pending, request, link);
+    reply(t, request, (struct kv_response){.status = STATUS_ABORTED, .detail = "leader lost"});
 }
 
 void turn__reads_answer(struct turn *t) {

@@ -24,6 +24,15 @@ void retention_append(struct retention *retention, raft_index index, size_t payl
     retention->count++;
 }
 
+void retention_truncate(struct retention *retention, raft_index from) {
+    while (retention->count > 0) {
+        size_t last = (retention->first + retention->count - 1) % RETENTION_MARKS;
+        if (retention->marks[last].index < from)
+            return;
+        retention->count--;
+    }
+}
+
 raft_index retention_through(struct retention *retention, raft_index flushed, raft_index last) {
     while (retention->count > 0 &&
            retention->bytes - retention->marks[retention->first].bytes >= retention->keep_bytes)

@@ -28,6 +28,9 @@ void retention_init(struct retention *retention, uint64_t keep_entries, uint64_t
 
 void retention_append(struct retention *retention, raft_index index, size_t payload_bytes);
 
+/* The entries from here on are gone. */
+void retention_truncate(struct retention *retention, raft_index from);
+
 /* The entries up to here may be cut: flushed, and beyond the tail that is kept. */
 raft_index retention_through(struct retention *retention, raft_index flushed, raft_index last);
 

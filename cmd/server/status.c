@@ -3,10 +3,13 @@
 
 #include <stdio.h>
 
-static enum node_role role_of(const struct raft_status *raft) {
-    switch (raft->role) {
+static enum node_role role_of(const struct turn *t) {
+    const struct raft_member *self =
+        raft_configuration_find(raft_configuration(t->raft), t->config.identity.id);
+    switch (raft_status(t->raft)->role) {
     case RAFT_FOLLOWER:
-        return NODE_FOLLOWER;
+        return self && self->rights == RAFT_LEARNER ? NODE_LEARNER : NODE_FOLLOWER;
+    case RAFT_PRE_CANDIDATE:
     case RAFT_CANDIDATE:
         return NODE_CANDIDATE;
     case RAFT_LEADER:
@@ -17,18 +20,17 @@ static enum node_role role_of(const struct raft_status *raft) {
 
 static void fill_raft(struct turn *t, struct node_status *status) {
     const struct raft_status *raft = raft_status(t->raft);
-    bool is_leader = raft->role == RAFT_LEADER;
-    status->role = role_of(raft);
+    const struct raft_member *leader =
+        raft_configuration_find(raft_configuration(t->raft), raft->leader);
+    status->role = role_of(t);
     status->term = raft->term;
     status->elections_total = raft->elections_total;
     status->first_index = t->first_index;
     status->last_index = raft->last_index;
     status->commit_index = raft->commit_index;
-    /* A sole voter knows no other leader. */
-    snprintf(status->leader_name, sizeof status->leader_name, "%s",
-             is_leader ? t->config.identity.name : "");
+    snprintf(status->leader_name, sizeof status->leader_name, "%s", leader ? leader->name : "");
     snprintf(status->leader_address, sizeof status->leader_address, "%s",
-             is_leader ? t->config.address : "");
+             raft->role == RAFT_LEADER ? t->config.address : "");
 }
 
 static void fill_state(struct turn *t, struct node_status *status) {
@@ -44,9 +46,7 @@ static void fill_state(struct turn *t, struct node_status *status) {
 }
 
 void turn__publish(struct turn *t) {
-    bool was_ready = t->status.is_ready;
-    t->status.is_ready = t->is_in_office;
-    bool is_new = t->published_ms == 0 || was_ready != t->status.is_ready;
+    bool is_new = t->published_ms == 0 || t->published_ready != t->status.is_ready;
     if (!is_new && t->now_ms < t->published_ms + PUBLISH_MS) {
         t->is_status_dirty = true;
         return;
@@ -56,6 +56,7 @@ void turn__publish(struct turn *t) {
     t->status.disk_is_full = turn__disk_is_full(t);
     t->status.uptime_ms = t->now_ms - t->started_ms;
     t->published_ms = t->now_ms;
+    t->published_ready = t->status.is_ready;
     t->is_status_dirty = false;
     t->ports->publish(t->ports->context, &t->status);
 }

@@ -15,14 +15,19 @@ void trail_close(struct trail *trail) {
         return;
     while (trail->first <= trail->last)
         trail_pop(trail);
+    trail_bury(trail);
     free(trail->entries);
     trail->entries = NULL;
 }
 
-bool trail_has_room(const struct trail *trail, size_t payload_bytes) {
-    /* One place stays free for a new leader's no-op. */
-    return trail->last + 1 - trail->first < UNAPPLIED_ENTRIES_MAX - 1 &&
+/* Two places stay free for entries of the engine's own: a no-op, a configuration. */
+bool trail_has_room_for(const struct trail *trail, size_t count, size_t payload_bytes) {
+    return trail->last + 1 - trail->first + count <= UNAPPLIED_ENTRIES_MAX - 2 &&
            trail->payload_bytes + payload_bytes <= UNAPPLIED_BYTES_MAX;
+}
+
+bool trail_has_room(const struct trail *trail, size_t payload_bytes) {
+    return trail_has_room_for(trail, 1, payload_bytes);
 }
 
 static struct trail_entry *slot(struct trail *trail, raft_index index) {
@@ -46,9 +51,43 @@ struct trail_entry *trail_at(struct trail *trail, raft_index index) {
     return slot(trail, index);
 }
 
+static struct trail_payload *payload_of(const uint8_t *data) {
+    return (struct trail_payload *)(uintptr_t)(data - offsetof(struct trail_payload, data));
+}
+
+uint8_t *trail_payload_new(size_t size) {
+    struct trail_payload *payload = malloc(sizeof *payload + size);
+    return payload ? payload->data : NULL;
+}
+
+void trail_payload_free(uint8_t *data) {
+    if (data)
+        free(payload_of(data));
+}
+
 void trail_pop(struct trail *trail) {
     struct trail_entry *first = trail_at(trail, trail->first);
     trail->payload_bytes -= first->entry.payload.len;
-    free((void *)(uintptr_t)first->entry.payload.data);
+    if (first->entry.payload.data)
+        free(payload_of(first->entry.payload.data));
     trail->first++;
+}
+
+void trail_drop_last(struct trail *trail) {
+    struct trail_entry *last = trail_at(trail, trail->last);
+    trail->payload_bytes -= last->entry.payload.len;
+    trail->last--;
+    if (!last->entry.payload.data)
+        return;
+    struct trail_payload *payload = payload_of(last->entry.payload.data);
+    payload->next = trail->doomed;
+    trail->doomed = payload;
+}
+
+void trail_bury(struct trail *trail) {
+    while (trail->doomed) {
+        struct trail_payload *payload = trail->doomed;
+        trail->doomed = payload->next;
+        free(payload);
+    }
 }

@@ -30,7 +30,7 @@ static void init_fields(struct turn *t, const struct turn_config *config) {
     t->earliest_deadline_ms = UINT64_MAX;
     t->office_since_ms = config->raft.now_ms;
     t->logged_base_ms = config->machine.meta.logged_ms;
-    t->first_index = config->first_index;
+    t->first_index = config->raft.cut_index + 1;
     t->flushed_index = config->machine.meta.applied_index;
     t->cut.event.kind = TURN_CUT_DONE;
     t->flush.event.kind = TURN_FLUSH_DONE;
@@ -67,6 +67,7 @@ void turn_free(struct turn *t) {
         return;
     for (size_t i = 0; i < BATCHES_IN_FLIGHT_MAX; i++)
         free(t->batches[i].entries);
+    free(t->outgoing.payloads);
     trail_close(&t->trail);
     raft_free(t->raft);
     kv_machine_free(t->machine);
@@ -85,6 +86,12 @@ static void step(struct turn *t, struct turn_event *event) {
     switch (event->kind) {
     case TURN_REQUEST:
         turn__request(t, (struct turn_request *)event);
+        return;
+    case TURN_MESSAGE:
+        turn__message(t, (struct turn_message *)event);
+        return;
+    case TURN_ORDER:
+        turn__order(t, (struct turn_order *)event);
         return;
     case TURN_LOG_DONE:
         turn__log_done(t, (struct turn_batch *)event);
@@ -120,7 +127,7 @@ static void step_all(struct turn *t, struct turn_events *events) {
 static void fire_timers(struct turn *t) {
     struct raft_event event = {.kind = RAFT_EVENT_TIMEOUT, .now_ms = t->now_ms};
     if (raft_deadline_ms(t->raft) <= t->now_ms)
-        CHECK(raft_step(t->raft, &event) == STATUS_OK);
+        CHECK(turn__step(t, &event) == STATUS_OK);
     turn__requests_expire(t);
     turn__disk_retry(t);
 }
@@ -129,26 +136,45 @@ static void fire_timers(struct turn *t) {
 static void take_ready(struct turn *t) {
     struct raft_ready ready;
     raft_ready(t->raft, &ready);
+    for (size_t i = 0; i < ready.message_count; i++)
+        turn__send(t, &ready.messages[i]);
     if (ready.has_batch)
         turn__batch_submit(t, &ready.batch);
     t->commit_to = ready.apply_to;
-    if (ready.has_read)
-        turn__reads_indexed(t, ready.read_index);
+    for (size_t i = 0; i < ready.read_count; i++)
+        turn__read_confirmed(t, &ready.reads[i]);
     raft_advance(t->raft);
+    t->has_asked = false;
+}
+
+static bool is_caught_up(const struct turn *t) {
+    return kv_machine_meta(t->machine)->applied_index >= t->commit_to;
 }
 
 /* The office's clock goes on from the last logged time, which is known once everything logged
- * before this term has been applied. Whoever waited for a leader waits no longer. */
+ * before this term has been applied. */
 static void enter_office(struct turn *t) {
-    bool has_committed = t->commit_to > t->config.raft.applied_index;
-    bool is_caught_up = kv_machine_meta(t->machine)->applied_index == t->commit_to;
-    if (t->is_in_office || raft_status(t->raft)->role != RAFT_LEADER || !has_committed ||
-        !is_caught_up)
+    const struct raft_status *raft = raft_status(t->raft);
+    if (!raft->is_in_office || raft->term == t->office_term || !is_caught_up(t))
         return;
-    t->is_in_office = true;
+    t->office_term = raft->term;
     t->logged_base_ms = kv_machine_meta(t->machine)->logged_ms;
     t->office_since_ms = t->now_ms;
-    turn__requests_resume(t);
+}
+
+/* Whether requests can get on: this node is in office, or knows who is. */
+static bool has_leader(const struct turn *t) {
+    const struct raft_status *raft = raft_status(t->raft);
+    return raft->role == RAFT_LEADER ? raft->is_in_office : raft->leader != 0;
+}
+
+static void watch_leader(struct turn *t) {
+    enter_office(t);
+    bool is_led = has_leader(t);
+    if (is_led && !t->had_leader)
+        turn__requests_resume(t);
+    t->had_leader = is_led;
+    t->status.is_ready = is_led && is_caught_up(t);
 }
 
 /* Answer what was accepted, then flush for the last time, so that the next start replays nothing. */
@@ -170,7 +196,7 @@ void turn_run(struct turn *t, uint64_t now_ms, struct turn_events *events) {
     fire_timers(t);
     take_ready(t);
     turn__apply(t);
-    enter_office(t);
+    watch_leader(t);
     turn__reads_answer(t);
     turn__flush(t);
     turn__cut(t);
@@ -182,11 +208,9 @@ static uint64_t earliest(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
+/* A step after the last raft_ready(), such as a request resumed, may have left something to do. */
 static bool has_work_at_once(const struct turn *t) {
-    struct raft_ready ready;
-    raft_ready(t->raft, &ready);
-    return ready.has_batch || ready.has_read || ready.apply_to > t->commit_to ||
-           turn__has_more_to_apply(t);
+    return raft_has_work(t->raft) || turn__has_more_to_apply(t);
 }
 
 uint64_t turn_deadline_ms(const struct turn *t) {

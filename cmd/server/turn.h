@@ -22,11 +22,13 @@
 
 enum turn_event_kind {
     TURN_REQUEST,    /* struct turn_request: a client asks */
+    TURN_MESSAGE,    /* struct turn_message: a peer speaks */
     TURN_LOG_DONE,   /* struct turn_batch: the log writer is through with it */
     TURN_CUT_DONE,   /* struct turn_cut */
     TURN_FLUSH_DONE, /* struct turn_flush: the state writer is through with it */
     TURN_ROOM,       /* struct turn_room: how the disk stands */
     TURN_SNAPSHOT,   /* struct turn_snapshot: somebody wants the state as a stream */
+    TURN_ORDER,      /* struct turn_order: an operator changes the cluster */
     TURN_STOP,       /* struct turn_event: finish what was accepted, flush, be stopped */
 };
 
@@ -42,8 +44,26 @@ struct turn_request {
     struct turn_event event;
     TAILQ_ENTRY(turn_request) link; /* in the turn's own lists */
     const struct kv_request *request;
-    uint64_t deadline_ms;  /* on the turns' clock */
-    raft_index index;      /* the entry that carries it, or the read index it waits for */
+    uint64_t deadline_ms; /* on the turns' clock */
+    raft_index index;     /* the entry that carries it, or the read index it waits for */
+    uint64_t token;       /* of the question for a read index */
+};
+
+/* Belongs to the turn from the event to `message_done`. An append's entries and their payloads lie
+ * with whoever posted it. */
+struct turn_message {
+    struct turn_event event;
+    struct raft_message message;
+};
+
+/* Belongs to the turn from the event to `order_done`. */
+enum turn_order_kind { TURN_ORDER_CONFIGURE, TURN_ORDER_TRANSFER };
+struct turn_order {
+    struct turn_event event;
+    enum turn_order_kind kind;
+    struct raft_configuration target; /* TURN_ORDER_CONFIGURE */
+    raft_id transferee;               /* TURN_ORDER_TRANSFER */
+    enum status status;               /* filled in: whether it was begun (raft_step) */
 };
 
 /* One synced write of the log. */
@@ -92,11 +112,17 @@ struct turn_snapshot {
 /* What the turn asks of the world. None of them waits. */
 struct turn_ports {
     void *context;
+    /* Send a message; an append comes with its entries. All borrowed for the call. */
+    void (*send)(void *context, const struct raft_message *message,
+                 const struct raft_entry *entries, size_t count);
+    /* Give a message, an order back. */
+    void (*message_done)(void *context, struct turn_message *message);
+    void (*order_done)(void *context, struct turn_order *order);
     /* Write the batch, in the order of the calls; it comes back as TURN_LOG_DONE. */
     void (*log_submit)(void *context, struct turn_batch *batch);
     /* Delete entries; comes back as TURN_CUT_DONE. */
     void (*log_cut)(void *context, struct turn_cut *cut);
-    /* Visit durable entries first..last, at a start only (kv_log_read). */
+    /* Visit durable entries first..last (kv_log_read). */
     enum status (*log_read)(void *context, raft_index first, raft_index last,
                             kv_entry_visit *visit, void *visitor);
     /* Write the frozen table; comes back as TURN_FLUSH_DONE. */
@@ -118,7 +144,6 @@ struct turn_config {
     struct raft_config raft;
     struct kv_machine_config machine;
     struct kv_identity identity;
-    raft_index first_index;    /* of the entries in the log */
     const char *address;       /* where clients reach this node */
     uint64_t flush_ms;         /* a change is on disk after this time at the latest */
     uint64_t keep_entries;     /* kept in the log behind the flush, */

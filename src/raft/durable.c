@@ -97,20 +97,49 @@ void raft__deferred_drop(struct raft *r) {
     r->deferred_count = 0;
 }
 
-enum status raft__batch_durable(struct raft *r, const struct raft_event *event) {
-    if (r->handed_count == 0 || r->handed[0].batch.number != event->durable.batch ||
-        r->handed[0].batch.term != event->durable.term)
-        return STATUS_STALE;
-    struct raft_handed oldest = pop_oldest(r);
-    if (oldest.counts_to > r->status.durable_index)
-        r->status.durable_index = oldest.counts_to;
-    send_deferred(r, oldest.batch.number);
-    bool is_own_vote = oldest.batch.has_hard_state && oldest.batch.hard.term == r->hard.term &&
-                       oldest.batch.hard.vote == r->self;
-    if (is_own_vote && r->status.role == RAFT_CANDIDATE) {
-        raft__vote_record(r, r->self, true);
-        raft__votes_count(r);
+/* A vote needs nothing but itself: it goes though an older batch still waits for room on the disk. */
+static void send_deferred_votes(struct raft *r, uint64_t batch) {
+    size_t kept = 0;
+    for (size_t i = 0; i < r->deferred_count; i++) {
+        const struct raft_deferred *deferred = &r->deferred[i];
+        if (deferred->batch == batch && deferred->message.kind == RAFT_VOTE_ANSWER)
+            raft__send(r, &deferred->message);
+        else
+            r->deferred[kept++] = *deferred;
     }
+    r->deferred_count = kept;
+}
+
+static void count_own_vote(struct raft *r, const struct raft_batch *batch) {
+    bool is_own_vote = batch->has_hard_state && batch->hard.term == r->hard.term &&
+                       batch->hard.vote == r->self;
+    if (!is_own_vote || r->status.role != RAFT_CANDIDATE)
+        return;
+    raft__vote_record(r, r->self, true);
+    raft__votes_count(r);
+}
+
+/* What is durable together with everything before it. */
+static void settle(struct raft *r) {
+    while (r->handed_count > 0 && r->handed[0].is_durable) {
+        struct raft_handed oldest = pop_oldest(r);
+        if (oldest.counts_to > r->status.durable_index)
+            r->status.durable_index = oldest.counts_to;
+        send_deferred(r, oldest.batch.number);
+        count_own_vote(r, &oldest.batch);
+    }
+}
+
+enum status raft__batch_durable(struct raft *r, const struct raft_event *event) {
+    size_t at = 0;
+    while (at < r->handed_count && r->handed[at].batch.number != event->durable.batch)
+        at++;
+    if (at == r->handed_count || r->handed[at].batch.term != event->durable.term ||
+        r->handed[at].is_durable)
+        return STATUS_STALE;
+    r->handed[at].is_durable = true;
+    send_deferred_votes(r, event->durable.batch);
+    settle(r);
     raft__ack(r, false);
     raft__commit_advance(r);
     return STATUS_OK;

@@ -25,8 +25,7 @@
 /* Messages that wait for a batch to be durable. */
 #define DEFERRED_MAX (4 * MEMBERS_MAX)
 
-/* One append message. */
-#define APPEND_ENTRIES_MAX ((raft_index)1024)
+/* One append message's payloads; see RAFT_APPEND_ENTRIES_MAX too. */
 #define APPEND_BYTES_MAX (1 * MIB)
 
 /* Heartbeat rounds whose time of sending is remembered. */
@@ -49,6 +48,7 @@ struct raft_handed {
     struct raft_batch batch;
     raft_index counts_to; /* entries up to here become durable with it; truncation lowers this */
     uint64_t handed_ms;
+    bool is_durable; /* but not yet all batches before it */
 };
 
 /* A question for a read index: this node's own, or a peer's. */
@@ -159,6 +159,7 @@ void raft__send_when_durable(struct raft *r, const struct raft_message *m, uint6
 struct raft_message raft__message(const struct raft *r, enum raft_message_kind kind, raft_id to);
 void raft__round_send(struct raft *r);
 void raft__replicate(struct raft *r);
+bool raft__replication_is_due(const struct raft *r);
 struct raft_progress *raft__peer(struct raft *r, raft_id id);
 
 /* ---- durable.c ---- */
@@ -179,6 +180,7 @@ void raft__commit_to(struct raft *r, raft_index index);
 /* ---- read.c, lease.c ---- */
 MUST_USE enum status raft__read(struct raft *r, uint64_t token);
 void raft__reads_pump(struct raft *r);
+bool raft__read_is_due(const struct raft *r);
 void raft__reads_round_sent(struct raft *r);
 void raft__reads_round_answered(struct raft *r);
 void raft__recv_read(struct raft *r, const struct raft_message *m);

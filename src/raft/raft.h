@@ -83,6 +83,9 @@ struct raft_hard_state {
     raft_id vote; /* whom it voted for in `term`; 0: nobody */
 };
 
+/* Entries of one append message at most. */
+#define RAFT_APPEND_ENTRIES_MAX ((size_t)1024)
+
 /* ---- Messages ------------------------------------------------------------------------------ */
 
 enum raft_message_kind {
@@ -305,6 +308,9 @@ const struct raft_accepted *raft_accepted(const struct raft *r);
 
 /* What there is to do. Calling it again without raft_advance() gives the same. */
 void raft_ready(struct raft *r, struct raft_ready *ret_ready);
+
+/* Whether raft_ready() would bring anything but an unchanged apply_to. */
+bool raft_has_work(const struct raft *r);
 
 /* Everything of the last raft_ready() was taken over. */
 void raft_advance(struct raft *r);

@@ -126,3 +126,9 @@ void raft__reads_pump(struct raft *r) {
     else
         pump_follower(r);
 }
+
+bool raft__read_is_due(const struct raft *r) {
+    bool has_somebody_to_ask =
+        r->status.role == RAFT_LEADER ? r->status.is_in_office : r->status.leader != 0;
+    return r->wanted_token != 0 && r->question.token == 0 && has_somebody_to_ask;
+}

@@ -52,7 +52,7 @@ void raft__round_send(struct raft *r) {
 static raft_index message_end(const struct raft *r, raft_index first, size_t *ret_bytes) {
     raft_index last = first - 1;
     size_t bytes = 0;
-    while (last < r->trail.last_index && last + 1 - first < APPEND_ENTRIES_MAX) {
+    while (last < r->trail.last_index && last + 1 - first < RAFT_APPEND_ENTRIES_MAX) {
         size_t size = raft__trail_size(&r->trail, last + 1);
         if (last >= first && bytes + size > APPEND_BYTES_MAX)
             break;
@@ -103,4 +103,11 @@ void raft__replicate(struct raft *r) {
         return;
     for (size_t i = 0; i < r->peer_count; i++)
         replicate_to(r, &r->peers[i]);
+}
+
+bool raft__replication_is_due(const struct raft *r) {
+    bool is_due = false;
+    for (size_t i = 0; i < r->peer_count && r->status.role == RAFT_LEADER; i++)
+        is_due = is_due || (raft__progress_may_send(&r->peers[i]) && has_news(r, &r->peers[i]));
+    return is_due;
 }
