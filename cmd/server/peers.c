@@ -1,0 +1,96 @@
+/* The other nodes: what they say, what they are sent, and what an operator changes about them. */
+#include "server/parts.h"
+
+#include <stdlib.h>
+
+/* Entries of one append that are read back from the log; what does not fit is sent later. */
+#define READ_BACK_BYTES (4 * MIB)
+
+enum status turn__step(struct turn *t, const struct raft_event *event) {
+    enum status status = raft_step(t->raft, event);
+    turn__entries_accept(t, event->kind == RAFT_EVENT_RECEIVE ? event->message : NULL);
+    return status;
+}
+
+/* An append that the trail cannot hold is as if the network had lost it. */
+static bool fits_trail(const struct turn *t, const struct raft_message *message) {
+    size_t bytes = 0;
+    if (message->kind != RAFT_APPEND)
+        return true;
+    for (size_t i = 0; i < message->append.count; i++)
+        bytes += message->append.entries[i].payload.len;
+    return trail_has_room_for(&t->trail, message->append.count, bytes);
+}
+
+void turn__message(struct turn *t, struct turn_message *message) {
+    struct raft_event event = {
+        .kind = RAFT_EVENT_RECEIVE, .now_ms = t->now_ms, .message = &message->message};
+    if (fits_trail(t, &message->message) && turn__step(t, &event) == STATUS_INVALID)
+        t->status.refused_messages_total++;
+    t->ports->message_done(t->ports->context, message);
+}
+
+void turn__order(struct turn *t, struct turn_order *order) {
+    struct raft_event event = {.now_ms = t->now_ms};
+    switch (order->kind) {
+    case TURN_ORDER_CONFIGURE:
+        event.kind = RAFT_EVENT_CONFIGURE;
+        event.target = &order->target;
+        break;
+    case TURN_ORDER_TRANSFER:
+        event.kind = RAFT_EVENT_TRANSFER;
+        event.transferee = order->transferee;
+        break;
+    }
+    order->status = turn__step(t, &event);
+    t->ports->order_done(t->ports->context, order);
+}
+
+/* ---- Appends going out ----------------------------------------------------------------------- */
+
+static enum status read_back(void *context, const struct raft_entry *entry) {
+    struct turn *t = context;
+    struct turn_outgoing *out = &t->outgoing;
+    if (out->bytes + entry->payload.len > READ_BACK_BYTES)
+        return STATUS_OVERLOAD;
+    struct raft_entry copy = *entry;
+    copy.payload.data = out->payloads + out->bytes;
+    if (entry->payload.len > 0)
+        memcpy(out->payloads + out->bytes, entry->payload.data, entry->payload.len);
+    out->bytes += entry->payload.len;
+    out->entries[out->count++] = copy;
+    return STATUS_OK;
+}
+
+/* Applied entries are durable and lie in the log; the others are in memory. False: some are not
+ * to be had (any more, or for want of memory). */
+static bool collect(struct turn *t, raft_index first, raft_index last) {
+    struct turn_outgoing *out = &t->outgoing;
+    out->count = 0;
+    out->bytes = 0;
+    raft_index read_to = last < t->trail.first ? last : t->trail.first - 1;
+    if (first <= read_to) {
+        if (!out->payloads)
+            out->payloads = malloc(READ_BACK_BYTES);
+        if (!out->payloads)
+            return false;
+        enum status status =
+            t->ports->log_read(t->ports->context, first, read_to, read_back, t);
+        if (status != STATUS_OK)
+            return status == STATUS_OVERLOAD && out->count > 0;
+        first = read_to + 1;
+    }
+    for (raft_index index = first; index <= last; index++)
+        out->entries[out->count++] = trail_at(&t->trail, index)->entry;
+    return true;
+}
+
+void turn__send(struct turn *t, const struct raft_message *message) {
+    t->status.messages_sent_total++;
+    if (message->kind != RAFT_APPEND) {
+        t->ports->send(t->ports->context, message, NULL, 0);
+        return;
+    }
+    if (collect(t, message->append.prev_index + 1, message->append.last_index))
+        t->ports->send(t->ports->context, message, t->outgoing.entries, t->outgoing.count);
+}
