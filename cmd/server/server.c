@@ -57,6 +57,23 @@ struct call {
 
 /* ---- Ports: what the turn asks of the world -------------------------------------------------- */
 
+/* A sole voter has nobody to talk to. */
+static void port_send(void *context, const struct raft_message *message,
+                      const struct raft_entry *entries, size_t count) {
+    (void)context, (void)message, (void)entries, (void)count;
+    CHECK(!"a sole voter sends nothing");
+}
+
+static void port_message_done(void *context, struct turn_message *message) {
+    (void)context, (void)message;
+    CHECK(!"a sole voter hears nothing");
+}
+
+static void port_order_done(void *context, struct turn_order *order) {
+    (void)context, (void)order;
+    CHECK(!"nobody gives orders to a sole voter");
+}
+
 static void port_log_submit(void *context, struct turn_batch *batch) {
     struct server *s = context;
     log_writer_submit(s->log_writer, batch);
@@ -229,26 +246,61 @@ static enum status start_writers(struct server *s) {
     return status;
 }
 
-static enum status start_turn(struct server *s) {
+/* One voter: itself. */
+static struct raft_configuration founding_configuration(const struct server *s) {
+    struct raft_configuration configuration = {.count = 1};
+    configuration.members[0].id = s->summary.identity.id;
+    configuration.members[0].rights = RAFT_VOTER_NEW;
+    snprintf(configuration.members[0].name, sizeof configuration.members[0].name, "%s",
+             s->summary.identity.name);
+    return configuration;
+}
+
+static struct turn_ports ports(struct server *s) {
+    return (struct turn_ports){.context = s,
+                               .send = port_send,
+                               .message_done = port_message_done,
+                               .order_done = port_order_done,
+                               .log_submit = port_log_submit,
+                               .log_cut = port_log_cut,
+                               .log_read = port_log_read,
+                               .state_flush = port_state_flush,
+                               .room_check = port_room_check,
+                               .reply = port_reply,
+                               .snapshot = port_snapshot,
+                               .publish = port_publish,
+                               .fail = port_fail};
+}
+
+static struct raft_config engine_config(const struct server *s, const struct raft_term_run *runs,
+                                        size_t run_count) {
     const struct settings *settings = s->settings;
-    struct turn_config config = {
-        .ports = {.context = s,
-                  .log_submit = port_log_submit,
-                  .log_cut = port_log_cut,
-                  .log_read = port_log_read,
-                  .state_flush = port_state_flush,
-                  .room_check = port_room_check,
-                  .reply = port_reply,
-                  .snapshot = port_snapshot,
-                  .publish = port_publish,
-                  .fail = port_fail},
-        .raft = {.self = s->summary.identity.id,
-                 .hard = s->summary.hard,
-                 .last_index = s->summary.last_index,
-                 .last_term = s->summary.last_term,
-                 .applied_index = s->meta.applied_index,
-                 .election_timeout_ms = settings_election_ms(settings),
-                 .now_ms = s->started_ms},
+    return (struct raft_config){
+        .self = s->summary.identity.id,
+        .hard = s->summary.hard,
+        .cut_index = s->summary.first_index - 1,
+        .cut_term = s->summary.cut_term,
+        .runs = runs,
+        .run_count = run_count,
+        .last_index = s->summary.last_index,
+        .applied_index = s->meta.applied_index,
+        .configuration = founding_configuration(s),
+        .configuration_before = founding_configuration(s),
+        .election_timeout_ms = settings_election_ms(settings),
+        .heartbeat_ms = settings_heartbeat_ms(settings),
+        .silence_ms = s->summary.is_new ? 0 : settings_election_ms(settings),
+        .has_lease_reads = settings->uses_lease_reads,
+        .seed = s->summary.identity.start_nonce,
+        .now_ms = s->started_ms,
+    };
+}
+
+static struct turn_config turn_config(struct server *s, const struct raft_term_run *runs,
+                                      size_t run_count) {
+    const struct settings *settings = s->settings;
+    return (struct turn_config){
+        .ports = ports(s),
+        .raft = engine_config(s, runs, run_count),
         .machine = {.base = kv_state_base(s->state),
                     .meta = s->meta,
                     .generation = 1,
@@ -256,7 +308,6 @@ static enum status start_turn(struct server *s) {
                     .dirty_bytes = (size_t)settings->state_dirty_bytes,
                     .page_count = kv_state_page_count(s->state)},
         .identity = s->summary.identity,
-        .first_index = s->summary.first_index,
         .address = s->address,
         .flush_ms = settings->state_flush_ms,
         .keep_entries = settings->log_keep_entries,
@@ -265,7 +316,21 @@ static enum status start_turn(struct server *s) {
         .log_file_bytes = kv_log_file_bytes(s->log),
         .state_file_bytes = kv_state_file_bytes(s->state),
     };
-    return turn_new(&config, &s->turn);
+}
+
+static enum status start_turn(struct server *s) {
+    struct raft_term_run *runs = calloc(RAFT_RUNS_MAX, sizeof *runs);
+    size_t count = 0;
+    if (!runs)
+        return STATUS_NO_MEMORY;
+    enum status status = kv_log_runs(s->log, s->summary.first_index, s->summary.last_index, runs,
+                                     RAFT_RUNS_MAX - 1, &count);
+    if (status == STATUS_OK) {
+        struct turn_config config = turn_config(s, runs, count);
+        status = turn_new(&config, &s->turn);
+    }
+    free(runs);
+    return status;
 }
 
 static enum status bind_rpc(struct server *s) {

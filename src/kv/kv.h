@@ -220,6 +220,7 @@ struct kv_log_options {
 struct kv_log_summary {
     struct kv_identity identity;
     struct raft_hard_state hard;
+    raft_term cut_term;     /* of the last entry cut; 0: none was */
     raft_index first_index; /* of the entries kept; last_index + 1 when none is */
     raft_index last_index;
     raft_term last_term;
@@ -269,6 +270,12 @@ MUST_USE enum status kv_log_write(struct kv_log *log, const struct kv_log_batch 
 typedef enum status kv_entry_visit(void *context, const struct raft_entry *entry);
 MUST_USE enum status kv_log_read(struct kv_log *log, raft_index first, raft_index last,
                                  kv_entry_visit *visit, void *context);
+
+/* The terms of the entries first..last, as runs in order.
+ *
+ * STATUS_OVERLOAD  there are more than `capacity`. Else as for kv_log_read(). */
+MUST_USE enum status kv_log_runs(struct kv_log *log, raft_index first, raft_index last,
+                                 struct raft_term_run *runs, size_t capacity, size_t *ret_count);
 
 /* Delete entries up to and including `through`, at most CUT_ENTRIES_MAX of them; synced. The term
  * of the last one cut is kept. `ret_first`: the first entry now kept. */

@@ -233,6 +233,7 @@ static enum status examine(struct kv_directory *directory, struct kv_env *env,
     }
     kv__reader_close(&reader);
     ret_summary->first_index = ret_head->cut.index + 1;
+    ret_summary->cut_term = ret_head->cut.term;
     ret_summary->last_index = last.index;
     ret_summary->last_term = last.term;
     ret_summary->hard = ret_head->hard;

@@ -151,6 +151,9 @@ struct raft_message {
 
 enum raft_role { RAFT_FOLLOWER, RAFT_PRE_CANDIDATE, RAFT_CANDIDATE, RAFT_LEADER };
 
+/* Runs that a log can have: every election can add one, every cut drops some. */
+#define RAFT_RUNS_MAX ((size_t)16384)
+
 /* Entries first.. have this term, up to the next run or the end of the log. */
 struct raft_term_run {
     raft_index first;

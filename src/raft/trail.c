@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 enum status raft__trail_init(struct raft_trail *trail, const struct raft_config *config) {
-    CHECK(config->run_count < TRAIL_RUNS_MAX);
-    trail->runs = calloc(TRAIL_RUNS_MAX, sizeof *trail->runs);
+    CHECK(config->run_count < RAFT_RUNS_MAX);
+    trail->runs = calloc(RAFT_RUNS_MAX, sizeof *trail->runs);
     trail->sizes = calloc(TRAIL_SIZES_MAX, sizeof *trail->sizes);
     if (!trail->runs || !trail->sizes)
         return STATUS_NO_MEMORY;
@@ -56,7 +56,7 @@ size_t raft__trail_size(const struct raft_trail *trail, raft_index index) {
 
 bool raft__trail_append(struct raft_trail *trail, raft_term term, size_t payload_bytes) {
     bool is_new_run = trail->run_count == 0 || trail->runs[trail->run_count - 1].term != term;
-    if (is_new_run && trail->run_count == TRAIL_RUNS_MAX)
+    if (is_new_run && trail->run_count == RAFT_RUNS_MAX)
         return false;
     trail->last_index++;
     trail->sizes[trail->last_index % TRAIL_SIZES_MAX] = (uint32_t)payload_bytes;

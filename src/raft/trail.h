@@ -5,8 +5,6 @@
 
 #include "raft/raft.h"
 
-/* Runs of one term each: every election can add one, every cut drops some. */
-#define TRAIL_RUNS_MAX ((size_t)16384)
 
 /* Sizes are known of this many of the newest entries; older ones are counted as TRAIL_SIZE_GUESS,
  * since only their rough sum matters (replication windows). */

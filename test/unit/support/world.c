@@ -8,6 +8,12 @@
 
 /* ---- Ports ----------------------------------------------------------------------------------- */
 
+static void send(void *context, const struct raft_message *message,
+                 const struct raft_entry *entries, size_t count) {
+    (void)context, (void)message, (void)entries, (void)count;
+    fail_msg("a sole voter speaks to nobody");
+}
+
 static void log_submit(void *context, struct turn_batch *batch) {
     struct world *w = context;
     STAILQ_INSERT_TAIL(&w->batches, &batch->event, link);
@@ -84,6 +90,7 @@ struct world *world_new(void) {
     w->now_ms = 1000;
     w->config = (struct turn_config){
         .ports = {.context = w,
+                  .send = send,
                   .log_submit = log_submit,
                   .log_cut = log_cut,
                   .log_read = log_read,
@@ -123,18 +130,33 @@ void world_free(struct world *w) {
 void world_boot(struct world *w) {
     STAILQ_INIT(&w->inbox);
     STAILQ_INIT(&w->batches);
+    struct raft_term_run runs[64];
+    size_t run_count = 0;
+    for (raft_index index = w->first_index; index <= w->last_index; index++) {
+        raft_term term = w->entries[index].entry.term;
+        if (run_count > 0 && runs[run_count - 1].term == term)
+            continue;
+        assert_true(run_count < 64);
+        runs[run_count++] = (struct raft_term_run){.first = index, .term = term};
+    }
     w->config.raft = (struct raft_config){
         .self = 7,
         .hard = w->hard,
+        .cut_index = w->first_index - 1,
+        .cut_term = w->cut_term,
+        .runs = runs,
+        .run_count = run_count,
         .last_index = w->last_index,
-        .last_term = w->last_index > 0 ? w->entries[w->last_index].entry.term : 0,
-        .applied_index = w->meta.applied_index,
+        .configuration = {.count = 1, .members = {{.id = 7, .rights = RAFT_VOTER_NEW}}},
         .election_timeout_ms = 1000,
+        .heartbeat_ms = 300,
+        .silence_ms = w->hard.term == 0 ? 0 : 1000,
+        .has_lease_reads = true,
+        .seed = 1,
         .now_ms = w->now_ms,
     };
     w->meta = memory_base_reopen(w->base);
     w->config.raft.applied_index = w->meta.applied_index;
-    w->config.first_index = w->first_index;
     w->config.machine.base = memory_base_view(w->base);
     w->config.machine.meta = w->meta;
     w->config.machine.generation = 1;
@@ -237,6 +259,7 @@ void world_cut_done(struct world *w) {
     if (!cut)
         return;
     w->cut = NULL;
+    w->cut_term = w->entries[cut->through].entry.term;
     forget_entries(w, w->first_index, cut->through);
     w->first_index = cut->through + 1;
     cut->first_index = w->first_index;

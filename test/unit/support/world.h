@@ -30,6 +30,7 @@ struct world {
     /* The disk: what was synced, and what the writers hold. */
     struct raft_hard_state hard;
     struct world_entry entries[WORLD_ENTRIES_MAX]; /* by index */
+    raft_term cut_term;
     raft_index first_index;
     raft_index last_index;
     struct turn_events batches; /* with the log writer */
