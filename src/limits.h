@@ -21,8 +21,9 @@
 #define SCAN_BYTES_MAX (1 * MIB)
 #define SCAN_ITEMS_MAX ((size_t)16384)
 
-/* A gRPC message that a client may send: a value with its wrapping. */
-#define MESSAGE_BYTES_MAX (VALUE_BYTES_MAX + 64 * KIB)
+/* A gRPC message that a client may send. Far more than a value with its wrapping, so that one that
+ * is too large is told the field and the limit, by us. */
+#define MESSAGE_BYTES_MAX (4 * MIB)
 
 /* A log transaction: large enough to be worth its sync, small enough not to hold the next one. Its
  * bytes are bounded by UNAPPLIED_BYTES_MAX. */
