@@ -95,17 +95,20 @@ void turn__log_done(struct turn *t, struct turn_batch *batch) {
     t->log_has_room = batch->has_room;
     t->status.log_file_bytes = batch->file_bytes;
     batch->is_stuck = batch->status == STATUS_DISK_FULL;
+    struct raft_event event = {.now_ms = t->now_ms};
+    event.durable.batch = batch->raft.number;
+    event.durable.term = batch->raft.term;
     if (batch->is_stuck) {
         t->disk_retry_ms = t->now_ms + DISK_RETRY_MS;
+        event.kind = RAFT_EVENT_DELAYED;
+        CHECK(turn__step(t, &event) == STATUS_OK);
         return;
     }
     CHECK(batch->status == STATUS_OK);
     batch->is_busy = false;
     if (!any_batch_is_busy(t))
         trail_bury(&t->trail);
-    struct raft_event event = {.kind = RAFT_EVENT_DURABLE, .now_ms = t->now_ms};
-    event.durable.batch = batch->raft.number;
-    event.durable.term = batch->raft.term;
+    event.kind = RAFT_EVENT_DURABLE;
     enum status status = turn__step(t, &event);
     CHECK(status == STATUS_OK || status == STATUS_STALE);
 }

@@ -39,7 +39,6 @@ struct turn {
     uint64_t earliest_deadline_ms; /* not after any deadline in the lists */
     uint64_t read_token;           /* of the last question for a read index */
     bool has_asked;                /* in this turn: further reads share the question */
-    bool had_leader;               /* after the last turn */
     raft_term office_term;         /* the last term in which this node took office */
     uint64_t logged_base_ms;       /* logged time when office_since_ms was */
     uint64_t office_since_ms;

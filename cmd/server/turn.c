@@ -171,9 +171,8 @@ static bool has_leader(const struct turn *t) {
 static void watch_leader(struct turn *t) {
     enter_office(t);
     bool is_led = has_leader(t);
-    if (is_led && !t->had_leader)
+    if (is_led)
         turn__requests_resume(t);
-    t->had_leader = is_led;
     t->status.is_ready = is_led && is_caught_up(t);
 }
 

@@ -71,6 +71,13 @@ bool raft__log_hangs(const struct raft *r) {
            r->now_ms > r->handed[0].handed_ms + r->election_timeout_ms;
 }
 
+/* A full disk answers: the batch waits for room, and whoever leads goes on serving reads. */
+void raft__batch_delayed(struct raft *r, const struct raft_event *event) {
+    for (size_t i = 0; i < r->handed_count; i++)
+        if (r->handed[i].batch.number == event->durable.batch)
+            r->handed[i].handed_ms = r->now_ms;
+}
+
 /* ---- Completions ----------------------------------------------------------------------------- */
 
 static struct raft_handed pop_oldest(struct raft *r) {

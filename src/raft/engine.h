@@ -47,7 +47,7 @@ struct raft_deferred {
 struct raft_handed {
     struct raft_batch batch;
     raft_index counts_to; /* entries up to here become durable with it; truncation lowers this */
-    uint64_t handed_ms;
+    uint64_t handed_ms; /* when it was handed over, or last answered for */
     bool is_durable; /* but not yet all batches before it */
 };
 
@@ -168,6 +168,7 @@ void raft__entries_truncate(struct raft *r, raft_index from);
 bool raft__next_batch(const struct raft *r, struct raft_batch *ret_batch);
 void raft__batch_handed(struct raft *r, const struct raft_batch *batch);
 MUST_USE enum status raft__batch_durable(struct raft *r, const struct raft_event *event);
+void raft__batch_delayed(struct raft *r, const struct raft_event *event);
 bool raft__log_hangs(const struct raft *r);
 void raft__deferred_drop(struct raft *r);
 

@@ -86,6 +86,9 @@ static enum status step(struct raft *r, const struct raft_event *event) {
         return raft__read(r, event->read_token);
     case RAFT_EVENT_DURABLE:
         return raft__batch_durable(r, event);
+    case RAFT_EVENT_DELAYED:
+        raft__batch_delayed(r, event);
+        return STATUS_OK;
     case RAFT_EVENT_CUT:
         raft__cut(r, event->cut_index);
         return STATUS_OK;

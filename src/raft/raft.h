@@ -192,6 +192,7 @@ enum raft_event_kind {
     RAFT_EVENT_TRANSFER,  /* hand leadership over (thesis 3.10) */
     RAFT_EVENT_READ,      /* ask for a read index; comes back in raft_ready.reads */
     RAFT_EVENT_DURABLE,   /* the log writer has synced a batch */
+    RAFT_EVENT_DELAYED,   /* it found no room for a batch: that is no hanging disk */
     RAFT_EVENT_CUT,       /* the log was cut up to and including an index */
     RAFT_EVENT_SNAPSHOT_SENT, /* a snapshot's transfer to a peer has ended */
     RAFT_EVENT_INSTALLED,     /* this node's state and log were replaced by a snapshot */
@@ -211,7 +212,7 @@ struct raft_event {
         struct {
             uint64_t batch;
             raft_term term; /* the batch's, as it was handed out */
-        } durable;
+        } durable; /* and delayed */
         raft_index cut_index;
         struct {
             raft_id peer;

@@ -25,6 +25,8 @@ static void grant(struct raft *r, const struct raft_message *m) {
         r->hard.vote = m->from;
         r->is_hard_dirty = true;
     }
+    if (r->status.role == RAFT_PRE_CANDIDATE)
+        raft__become_follower(r, r->hard.term, 0);
     raft__election_timer_reset(r);
     struct raft_message answer = raft__message(r, RAFT_VOTE_ANSWER, m->from);
     answer.vote_answer.is_granted = true;
@@ -43,7 +45,8 @@ void raft__recv_vote(struct raft *r, const struct raft_message *m) {
     if (m->term > r->hard.term)
         raft__become_follower(r, m->term, 0);
     bool is_free = r->hard.vote == 0 || r->hard.vote == m->from;
-    if (r->status.role == RAFT_FOLLOWER && is_free && is_up_to_date(r, m)) {
+    bool has_stood = r->status.role == RAFT_CANDIDATE || r->status.role == RAFT_LEADER;
+    if (!has_stood && is_free && is_up_to_date(r, m)) {
         grant(r, m);
         return;
     }
