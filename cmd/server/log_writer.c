@@ -67,7 +67,17 @@ static void give_back(struct log_writer *w, struct turn_batch *batch, enum statu
 
 /* Behind a batch that found no room, the next ones must not be written: there would be a gap. */
 static bool follows(const struct turn_batch *batch, raft_index next) {
-    return batch->log.entry_count == 0 || batch->raft.first == next;
+    raft_index from = batch->log.truncate_from;
+    if (from != 0 && from < next)
+        next = from;
+    return batch->log.entry_count == 0 ? from <= next : batch->raft.first == next;
+}
+
+/* The index that comes after this batch. */
+static raft_index after(const struct turn_batch *batch, raft_index next) {
+    if (batch->log.entry_count > 0)
+        return batch->raft.last + 1;
+    return batch->log.truncate_from != 0 ? batch->log.truncate_from : next;
 }
 
 /* As many batches as follow each other; the others go back unwritten. */
@@ -82,7 +92,7 @@ static size_t choose(struct log_writer *w, struct turn_events *from, struct turn
             give_back(w, batch, STATUS_DISK_FULL);
             continue;
         }
-        next = batch->log.entry_count > 0 ? batch->raft.last + 1 : next;
+        next = after(batch, next);
         batches[count++] = batch;
     }
     *ret_next = next;
@@ -106,8 +116,8 @@ static void write_singly(struct log_writer *w, struct turn_batch **batches, size
     for (size_t i = 0; i < count; i++) {
         bool is_next = follows(batches[i], w->next);
         enum status status = is_next ? write_group(w, &batches[i], 1) : STATUS_DISK_FULL;
-        if (status == STATUS_OK && batches[i]->log.entry_count > 0)
-            w->next = batches[i]->raft.last + 1;
+        if (status == STATUS_OK)
+            w->next = after(batches[i], w->next);
         give_back(w, batches[i], status);
     }
 }
