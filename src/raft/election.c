@@ -54,11 +54,12 @@ void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
 }
 
 /* "If a server receives a RequestVote request within the minimum election timeout of hearing from a
- * current leader, it does not update its term or grant its vote." (4.2.3) A leader hears itself. */
+ * current leader, it does not update its term or grant its vote." (4.2.3) A leader hears itself. Its
+ * term may move by other ways, and the leader's lease counts on its silence all the same. */
 bool raft__is_sticky(const struct raft *r) {
     if (r->status.role == RAFT_LEADER)
         return true;
-    return r->status.leader != 0 && r->now_ms < r->leader_heard_ms + r->election_timeout_ms;
+    return r->now_ms < r->sticky_until_ms;
 }
 
 /* A node whose own log hangs could not lead. */

@@ -77,7 +77,7 @@ struct raft {
     uint64_t election_deadline_ms; /* follower, candidate: when to campaign */
     uint64_t heartbeat_deadline_ms; /* leader */
     uint64_t silent_until_ms;       /* neither campaigns nor votes before */
-    uint64_t leader_heard_ms;       /* valid while status.leader is another */
+    uint64_t sticky_until_ms;       /* votes for nobody before: it heard a leader */
     struct raft_vote_record votes[MEMBERS_MAX];
     size_t vote_count;
     bool is_transfer; /* this candidacy was asked for by the leader */

@@ -8,7 +8,7 @@ void raft__follow(struct raft *r, raft_id leader) {
         raft__become_follower(r, r->hard.term, leader);
     CHECK(r->status.leader == 0 || r->status.leader == leader);
     r->status.leader = leader;
-    r->leader_heard_ms = r->now_ms;
+    r->sticky_until_ms = r->now_ms + r->election_timeout_ms;
     raft__election_timer_reset(r);
 }
 
