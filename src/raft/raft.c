@@ -11,15 +11,31 @@ static bool config_is_valid(const struct raft_config *config) {
            (config->run_count > 0) == (config->last_index > config->cut_index);
 }
 
+static bool is_sole_voter(const struct raft *r) {
+    for (size_t i = 0; i < r->configuration.count; i++) {
+        const struct raft_member *member = &r->configuration.members[i];
+        if (member->id != r->self && member->rights != RAFT_LEARNER)
+            return false;
+    }
+    return raft__is_voter(&r->configuration, r->self);
+}
+
+/* The term of the newest configuration's entry, at most: of what was cut, the last one's. */
+static raft_term configured_term(const struct raft *r) {
+    raft_index index = r->configuration.index;
+    if (index == 0)
+        return 0;
+    return index < r->trail.cut_index ? r->trail.cut_term : raft__trail_term(&r->trail, index);
+}
+
 /* Thesis 6.4.1 gives a leader a lease on the silence of its voters, so a node that starts must not
  * help to elect another within one timeout. Only a sole voter that was itself the last leader it
- * knew has nobody else's lease to break. */
+ * knew has nobody else's lease to break. Its vote for itself does not say that it won: it must have
+ * been the only voter already when its term began. */
 static uint64_t silence_ms(const struct raft *r, const struct raft_config *config) {
-    bool is_sole_voter = raft__is_voter(&r->configuration, r->self);
-    for (size_t i = 0; i < r->configuration.count; i++)
-        is_sole_voter = is_sole_voter && (r->configuration.members[i].id == r->self ||
-                                          r->configuration.members[i].rights == RAFT_LEARNER);
-    return is_sole_voter && config->hard.vote == r->self ? 0 : config->silence_ms;
+    bool has_led_alone = is_sole_voter(r) && config->hard.vote == r->self &&
+                         configured_term(r) < config->hard.term;
+    return has_led_alone ? 0 : config->silence_ms;
 }
 
 static void init(struct raft *r, const struct raft_config *config) {
