@@ -144,8 +144,13 @@ enum status raft__batch_durable(struct raft *r, const struct raft_event *event) 
     if (at == r->handed_count || r->handed[at].batch.term != event->durable.term ||
         r->handed[at].is_durable)
         return STATUS_STALE;
+    const struct raft_batch *batch = &r->handed[at].batch;
     r->handed[at].is_durable = true;
-    send_deferred_votes(r, event->durable.batch);
+    if (batch->has_hard_state) {
+        if (batch->hard.term > r->durable_term)
+            r->durable_term = batch->hard.term;
+        send_deferred_votes(r, batch->number);
+    }
     settle(r);
     raft__ack(r, false);
     raft__commit_advance(r);

@@ -33,22 +33,28 @@ static void leave_office(struct raft *r) {
     r->question = (struct raft_question){0};
 }
 
+/* `hard` has moved: what was known of the old term is no more. */
+static void begin_term(struct raft *r) {
+    r->is_hard_dirty = true;
+    r->has_sent_timeout_now = false;
+    r->matched_index = r->status.commit_index;
+    r->acked_index = 0;
+    r->owes_ack = false;
+    raft__deferred_drop(r);
+}
+
 void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
     CHECK(term >= r->hard.term);
     CHECK(leader != r->self);
     leave_office(r);
     if (term > r->hard.term) {
         r->hard = (struct raft_hard_state){.term = term};
-        r->is_hard_dirty = true;
-        r->has_sent_timeout_now = false;
-        raft__deferred_drop(r);
+        begin_term(r);
     }
     r->status.role = RAFT_FOLLOWER;
     r->status.term = term;
     r->status.leader = leader;
     r->status.is_in_office = false;
-    r->matched_index = r->status.commit_index;
-    r->acked_index = 0;
     r->vote_count = 0;
     raft__election_timer_reset(r);
 }
@@ -120,18 +126,14 @@ static void pre_campaign(struct raft *r) {
  * durable: a request that claimed more than survives a crash could win a vote it must not. */
 void raft__campaign(struct raft *r, bool is_transfer) {
     CHECK(r->status.role != RAFT_LEADER);
-    raft__deferred_drop(r);
     r->hard = (struct raft_hard_state){.term = r->hard.term + 1, .vote = r->self};
-    r->is_hard_dirty = true;
-    r->has_sent_timeout_now = false;
+    begin_term(r);
     r->status.role = RAFT_CANDIDATE;
     r->status.term = r->hard.term;
     r->status.leader = 0;
     r->status.elections_total++;
     r->is_transfer = is_transfer;
     r->vote_count = 0;
-    r->matched_index = r->status.commit_index;
-    r->acked_index = 0;
     raft__election_timer_reset(r);
     ask_for_votes(r, RAFT_VOTE, r->hard.term, r->batch_number + 1);
 }

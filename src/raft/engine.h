@@ -88,12 +88,14 @@ struct raft {
     struct raft_handed handed[BATCHES_IN_FLIGHT_MAX]; /* oldest first */
     size_t handed_count;
     uint64_t batch_number; /* of the last batch handed out */
+    raft_term durable_term; /* of the hard state on disk */
     struct raft_deferred deferred[DEFERRED_MAX];
     size_t deferred_count;
 
     /* Follower. */
     raft_index matched_index; /* equal to the leader's log up to here, in this term */
     raft_index acked_index;   /* as last told to the leader of this term */
+    bool owes_ack;            /* an answer waits for the term to be durable */
 
     /* Leader. */
     raft_index noop_index;

@@ -49,6 +49,7 @@ static void init(struct raft *r, const struct raft_config *config) {
     r->configuration = config->configuration;
     r->configuration_before = config->configuration_before;
     r->handed_index = config->last_index;
+    r->durable_term = config->hard.term;
     r->status = (struct raft_status){
         .role = RAFT_FOLLOWER,
         .term = config->hard.term,

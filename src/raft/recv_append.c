@@ -12,13 +12,16 @@ void raft__follow(struct raft *r, raft_id leader) {
     raft__election_timer_reset(r);
 }
 
-/* Tell the leader how far this log is durable and equal to its own. */
+/* Tell the leader how far this log is durable and equal to its own. Not before the term is durable
+ * too: back in an older one, this node could let that term's leader overwrite what it vouched for. */
 void raft__ack(struct raft *r, bool is_forced) {
+    r->owes_ack = r->owes_ack || is_forced;
     raft_index durable = r->status.durable_index;
     raft_index index = r->matched_index < durable ? r->matched_index : durable;
     if (r->status.role != RAFT_FOLLOWER || r->status.leader == 0 ||
-        (index <= r->acked_index && !is_forced))
+        r->durable_term < r->hard.term || (index <= r->acked_index && !r->owes_ack))
         return;
+    r->owes_ack = false;
     struct raft_message answer = raft__message(r, RAFT_APPEND_ANSWER, r->status.leader);
     answer.append_answer.is_match = true;
     answer.append_answer.index = index;
