@@ -9,10 +9,14 @@ enum status raft__recv_heartbeat(struct raft *r, const struct raft_message *m) {
     answer.heartbeat_answer.round = m->heartbeat.round;
     answer.heartbeat_answer.election_timeout_ms = r->election_timeout_ms;
     raft__send(r, &answer);
-    /* The leader names no more than this node acknowledged; what it cannot find it does not
-     * believe. */
+    /* The leader names no more than this node acknowledged to it in this term: durable then and
+     * kept since, even if a restart made it forget that it matches. */
     raft_index committed = m->heartbeat.commit_index;
-    raft__commit_to(r, committed < r->matched_index ? committed : r->matched_index);
+    if (committed > r->trail.last_index)
+        return STATUS_INVALID;
+    if (committed > r->matched_index)
+        r->matched_index = committed;
+    raft__commit_to(r, committed);
     return STATUS_OK;
 }
 
