@@ -11,7 +11,7 @@
 #include "raft/engine.h"
 
 /* splitmix64 (Steele, Lea, Flood 2014): one multiplication-free step of state, well mixed. */
-static uint64_t next_random(struct raft *r) {
+uint64_t raft__random(struct raft *r) {
     uint64_t z = r->random += 0x9e3779b97f4a7c15;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
@@ -20,7 +20,7 @@ static uint64_t next_random(struct raft *r) {
 
 /* "Raft uses randomized election timeouts" (3.4): from [T, 2T). */
 void raft__election_timer_reset(struct raft *r) {
-    uint64_t spread_ms = next_random(r) % r->election_timeout_ms;
+    uint64_t spread_ms = raft__random(r) % r->election_timeout_ms;
     r->election_deadline_ms = r->now_ms + r->election_timeout_ms + spread_ms;
 }
 
@@ -198,8 +198,6 @@ static void leader_timeout(struct raft *r) {
 }
 
 static void other_timeout(struct raft *r) {
-    if (r->question.token != 0 && r->now_ms >= r->question_deadline_ms)
-        r->question = (struct raft_question){0}; /* asked again by raft__reads_pump() */
     if (r->now_ms < r->election_deadline_ms)
         return;
     raft__election_timer_reset(r);

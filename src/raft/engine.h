@@ -116,7 +116,8 @@ struct raft {
     /* Reads. */
     uint64_t wanted_token; /* the newest asked for and not yet confirmed; 0: none */
     struct raft_question question;
-    uint64_t question_deadline_ms;
+    uint64_t question_deadline_ms; /* a follower's own: when to put it again */
+    uint64_t read_salt;            /* of its tokens on the wire */
 
     /* Out. */
     bool is_ready_made;
@@ -138,6 +139,7 @@ void raft__campaign(struct raft *r, bool is_transfer);
 void raft__votes_count(struct raft *r);
 void raft__vote_record(struct raft *r, raft_id id, bool is_granted);
 void raft__election_timer_reset(struct raft *r);
+uint64_t raft__random(struct raft *r);
 void raft__timeout(struct raft *r);
 bool raft__is_sticky(const struct raft *r);
 bool raft__can_campaign(const struct raft *r);

@@ -60,6 +60,7 @@ static void init(struct raft *r, const struct raft_config *config) {
     };
     r->matched_index = config->applied_index;
     r->silent_until_ms = config->now_ms + silence_ms(r, config);
+    r->read_salt = raft__random(r) | (uint64_t)1 << 63; /* no token on the wire is 0 */
     raft__election_timer_reset(r);
     if (r->silent_until_ms == config->now_ms && r->configuration.count == 1)
         r->election_deadline_ms = config->now_ms; /* nobody to wait for */
@@ -194,7 +195,8 @@ uint64_t raft_deadline_ms(const struct raft *r) {
         deadline = r->heartbeat_deadline_ms;
     if (r->transferee != 0)
         deadline = earliest(deadline, r->transfer_deadline_ms);
-    if (r->question.token != 0 && r->status.role != RAFT_LEADER)
+    bool is_asking = r->question.token != 0 && r->question.asked == r->status.leader;
+    if (is_asking && r->status.role != RAFT_LEADER)
         deadline = earliest(deadline, r->question_deadline_ms);
     return deadline;
 }

@@ -99,25 +99,38 @@ void raft__recv_read(struct raft *r, const struct raft_message *m) {
 
 /* ---- Follower -------------------------------------------------------------------------------- */
 
-static void pump_follower(struct raft *r) {
-    if (r->question.token != 0 && r->question.asked != r->status.leader)
-        r->question = (struct raft_question){0};
-    if (r->wanted_token == 0 || r->question.token != 0 || r->status.leader == 0)
-        return;
-    r->question = (struct raft_question){.token = r->wanted_token, .asked = r->status.leader};
+/* Out they go with a random part that differs from start to start: an answer to a question of this
+ * node's former life, in the same term, fits none of this one. */
+static void ask(struct raft *r) {
     r->question_deadline_ms = r->now_ms + r->heartbeat_ms;
     struct raft_message m = raft__message(r, RAFT_READ, r->status.leader);
-    m.read.token = r->question.token;
+    m.read.token = r->question.token ^ r->read_salt;
     raft__send(r, &m);
 }
 
-/* A late answer to an earlier question has an earlier token. */
-void raft__recv_read_answer(struct raft *r, const struct raft_message *m) {
-    if (r->status.role == RAFT_LEADER || m->from != r->question.asked ||
-        m->read.token != r->question.token)
+/* A question that stays open is put again as it was, since the answer may only be slow. */
+static void pump_follower(struct raft *r) {
+    if (r->question.asked != r->status.leader)
+        r->question = (struct raft_question){0};
+    if (r->status.leader == 0)
         return;
+    if (r->question.token == 0 && r->wanted_token != 0) {
+        r->question = (struct raft_question){.token = r->wanted_token, .asked = r->status.leader};
+        ask(r);
+    } else if (r->question.token != 0 && r->now_ms >= r->question_deadline_ms) {
+        ask(r);
+    }
+}
+
+/* A late answer to an earlier question has another token. */
+void raft__recv_read_answer(struct raft *r, const struct raft_message *m) {
+    if (r->status.role == RAFT_LEADER || r->question.token == 0 || m->from != r->question.asked ||
+        m->read.token != (r->question.token ^ r->read_salt))
+        return;
+    raft_index index = m->read.index;
+    uint64_t token = r->question.token;
     r->question = (struct raft_question){0};
-    confirm(r, m->read.token, m->read.index);
+    confirm(r, token, index);
 }
 
 void raft__reads_pump(struct raft *r) {
@@ -128,7 +141,10 @@ void raft__reads_pump(struct raft *r) {
 }
 
 bool raft__read_is_due(const struct raft *r) {
-    bool has_somebody_to_ask =
-        r->status.role == RAFT_LEADER ? r->status.is_in_office : r->status.leader != 0;
-    return r->wanted_token != 0 && r->question.token == 0 && has_somebody_to_ask;
+    bool is_new = r->wanted_token != 0 && r->question.token == 0;
+    if (r->status.role == RAFT_LEADER)
+        return is_new && r->status.is_in_office;
+    bool is_again = r->question.token != 0 && (r->question.asked != r->status.leader ||
+                                               r->now_ms >= r->question_deadline_ms);
+    return r->status.leader != 0 && (is_new || is_again);
 }
