@@ -195,6 +195,7 @@ uint64_t raft__quorum_heard_ms(const struct raft *r);
 /* ---- membership.c, snapshot.c ---- */
 MUST_USE enum status raft__configure(struct raft *r, const struct raft_configuration *target);
 MUST_USE enum status raft__transfer(struct raft *r, raft_id transferee);
+bool raft__timeout_now_is_due(const struct raft *r);
 void raft__transfer_pursue(struct raft *r);
 void raft__configuration_take(struct raft *r, const struct raft_configuration *configuration);
 void raft__configuration_undo(struct raft *r, raft_index from);

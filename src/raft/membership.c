@@ -167,16 +167,19 @@ enum status raft__transfer(struct raft *r, raft_id transferee) {
 }
 
 /* "The prior leader [...] sends a TimeoutNow request" once the target holds the whole log. From
- * then on it may be deposed at any moment: no lease for the rest of this term. */
-void raft__transfer_pursue(struct raft *r) {
+ * then on it may be deposed at any moment: no lease for the rest of this term. Said again with each
+ * heartbeat. */
+bool raft__timeout_now_is_due(const struct raft *r) {
     if (r->status.role != RAFT_LEADER || r->transferee == 0)
-        return;
-    const struct raft_progress *peer = raft__peer(r, r->transferee);
-    if (!peer) {
-        r->transferee = 0;
-        return;
-    }
-    if (peer->match_index < r->trail.last_index)
+        return false;
+    for (size_t i = 0; i < r->peer_count; i++)
+        if (r->peers[i].id == r->transferee && r->peers[i].match_index == r->trail.last_index)
+            return !r->has_sent_timeout_now || r->wants_round;
+    return false;
+}
+
+void raft__transfer_pursue(struct raft *r) {
+    if (!raft__timeout_now_is_due(r))
         return;
     r->has_sent_timeout_now = true;
     struct raft_message m = raft__message(r, RAFT_TIMEOUT_NOW, r->transferee);

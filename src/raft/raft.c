@@ -182,7 +182,8 @@ bool raft_has_work(const struct raft *r) {
     struct raft_batch batch;
     if (r->out_count > 0 || r->read_count > 0 || r->snapshot_count > 0 || r->wants_round)
         return true;
-    return raft__next_batch(r, &batch) || raft__replication_is_due(r) || raft__read_is_due(r);
+    return raft__next_batch(r, &batch) || raft__replication_is_due(r) || raft__read_is_due(r) ||
+           raft__timeout_now_is_due(r);
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b) {
