@@ -28,9 +28,20 @@ static bool decode_member(struct wire_reader *r, struct raft_member *ret_member)
     size_t name_bytes = wire_get_u8(r);
     struct bytes name = wire_get(r, name_bytes);
     if (r->has_failed || name.len >= sizeof ret_member->name || ret_member->id == 0 ||
-        ret_member->rights > RAFT_VOTER_BOTH)
+        ret_member->rights > RAFT_VOTER_BOTH || (name.len > 0 && memchr(name.data, 0, name.len)))
         return false;
     memcpy(ret_member->name, name.data, name.len);
+    return true;
+}
+
+/* Each member once, and votes of an old half only where there is one. */
+static bool is_sound(const struct raft_configuration *configuration) {
+    for (size_t i = 0; i < configuration->count; i++) {
+        const struct raft_member *member = &configuration->members[i];
+        bool is_twice = raft_configuration_find(configuration, member->id) != member;
+        if (is_twice || (!configuration->is_joint && (member->rights & RAFT_VOTER_OLD)))
+            return false;
+    }
     return true;
 }
 
@@ -40,14 +51,15 @@ enum status raft_configuration_decode(struct bytes payload,
     struct wire_reader r = wire_reader_of(payload);
     if (wire_get_u8(&r) != FORMAT_VERSION)
         return STATUS_CORRUPT;
-    configuration.is_joint = wire_get_u8(&r);
+    uint8_t is_joint = wire_get_u8(&r);
+    configuration.is_joint = is_joint == 1;
     configuration.count = wire_get_u32(&r);
-    if (r.has_failed || configuration.count > MEMBERS_MAX)
+    if (r.has_failed || is_joint > 1 || configuration.count > MEMBERS_MAX)
         return STATUS_CORRUPT;
     for (size_t i = 0; i < configuration.count; i++)
         if (!decode_member(&r, &configuration.members[i]))
             return STATUS_CORRUPT;
-    if (!wire_reader_is_done(&r))
+    if (!wire_reader_is_done(&r) || !is_sound(&configuration))
         return STATUS_CORRUPT;
     *ret_configuration = configuration;
     return STATUS_OK;

@@ -50,12 +50,20 @@ static bool fits(const struct raft *r, const struct raft_message *m) {
            raft__trail_term(&r->trail, m->append.prev_index) == m->append.prev_term;
 }
 
+static bool entry_is_well_formed(const struct raft_entry *entry) {
+    struct raft_configuration configuration;
+    if (entry->payload.len > ENTRY_BYTES_MAX)
+        return false;
+    return entry->type != RAFT_ENTRY_CONFIGURATION ||
+           raft_configuration_decode(entry->payload, &configuration) == STATUS_OK;
+}
+
 static bool is_well_formed(const struct raft_message *m) {
     raft_term term = m->append.prev_term;
     for (size_t i = 0; i < m->append.count; i++) {
         const struct raft_entry *entry = &m->append.entries[i];
         if (entry->index != m->append.prev_index + 1 + i || entry->term < term ||
-            entry->term > m->term || entry->payload.len > ENTRY_BYTES_MAX)
+            entry->term > m->term || !entry_is_well_formed(entry))
             return false;
         term = entry->term;
     }
@@ -77,14 +85,11 @@ static size_t held(const struct raft *r, const struct raft_message *m) {
     return count;
 }
 
-static enum status take_configuration(struct raft *r, const struct raft_entry *entry) {
+static void take_configuration(struct raft *r, const struct raft_entry *entry) {
     struct raft_configuration configuration;
-    enum status status = raft_configuration_decode(entry->payload, &configuration);
-    if (status != STATUS_OK)
-        return status;
+    CHECK(raft_configuration_decode(entry->payload, &configuration) == STATUS_OK);
     configuration.index = entry->index;
     raft__configuration_take(r, &configuration);
-    return STATUS_OK;
 }
 
 /* "If an existing entry conflicts with a new one (same index but different terms), delete the
@@ -101,11 +106,8 @@ static enum status take_entries(struct raft *r, const struct raft_message *m, si
         if (!raft__entry_append(r, entry->term, entry->payload.len))
             return STATUS_OVERLOAD;
         r->accepted.count++;
-        enum status status = entry->type == RAFT_ENTRY_CONFIGURATION
-                                 ? take_configuration(r, entry)
-                                 : STATUS_OK;
-        if (status != STATUS_OK)
-            return status;
+        if (entry->type == RAFT_ENTRY_CONFIGURATION)
+            take_configuration(r, entry);
     }
     return STATUS_OK;
 }
