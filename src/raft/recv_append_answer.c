@@ -26,6 +26,8 @@ enum status raft__recv_append_answer(struct raft *r, const struct raft_message *
         return STATUS_INVALID;
     if (peer->state == RAFT_SNAPSHOT && m->append_answer.index < r->trail.cut_index)
         return STATUS_OK; /* still too far behind */
+    if (peer->state == RAFT_SNAPSHOT)
+        raft__progress_to_probe(peer, m->append_answer.index + 1);
     raft__progress_matched(peer, m->append_answer.index);
     raft__commit_advance(r);
     return STATUS_OK;

@@ -14,6 +14,7 @@ void raft__snapshot_sent(struct raft *r, const struct raft_event *event) {
     bool is_installed = event->snapshot_sent.is_installed;
     raft__progress_to_probe(peer, is_installed ? event->snapshot_sent.index + 1
                                                : peer->match_index + 1);
+    peer->is_probing = !is_installed; /* what failed is tried again once the peer is heard */
 }
 
 static void reset_log(struct raft *r, raft_index index, raft_term term) {
@@ -44,6 +45,10 @@ enum status raft__installed(struct raft *r, const struct raft_event *event) {
     } else if (r->configuration.index <= index) {
         r->configuration = *event->installed.configuration;
         r->configuration_before = *event->installed.configuration;
+    }
+    if (r->handed_index < index) { /* in no batch yet, and now in none to come */
+        r->handed_index = index;
+        r->truncate_from = 0;
     }
     if (r->matched_index < index)
         r->matched_index = index;
