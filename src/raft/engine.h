@@ -105,6 +105,7 @@ struct raft {
     struct raft_question peer_questions[MEMBERS_MAX]; /* beside peers[] */
     raft_index told_commit_index[MEMBERS_MAX];        /* beside peers[] */
     raft_index match_at_heartbeat[MEMBERS_MAX];       /* beside peers[] */
+    uint64_t loss_sought_ms[MEMBERS_MAX];             /* beside peers[] */
     uint64_t round; /* the last one sent */
     uint64_t rounds_sent_ms[ROUNDS_MAX];
     uint64_t lease_floor_round; /* answers to this round or older ones found no lease */

@@ -27,6 +27,7 @@ static void drop_peer(struct raft *r, size_t at) {
     r->peer_questions[at] = r->peer_questions[last];
     r->told_commit_index[at] = r->told_commit_index[last];
     r->match_at_heartbeat[at] = r->match_at_heartbeat[last];
+    r->loss_sought_ms[at] = r->loss_sought_ms[last];
 }
 
 static void add_peer(struct raft *r, raft_id id) {
@@ -36,6 +37,7 @@ static void add_peer(struct raft *r, raft_id id) {
     r->peer_questions[at] = (struct raft_question){0};
     r->told_commit_index[at] = 0;
     r->match_at_heartbeat[at] = 0;
+    r->loss_sought_ms[at] = r->now_ms;
 }
 
 /* A leader's view of its peers follows the newest configuration. */

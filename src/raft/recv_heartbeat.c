@@ -20,9 +20,13 @@ enum status raft__recv_heartbeat(struct raft *r, const struct raft_message *m) {
     return STATUS_OK;
 }
 
-/* Two rounds without progress while something is on its way: it was lost. */
+/* A heartbeat's time without progress while something is on its way: it was lost. Rounds may come
+ * much closer together, for reads. */
 static void notice_loss(struct raft *r, struct raft_progress *peer) {
     size_t at = (size_t)(peer - r->peers);
+    if (r->now_ms < r->loss_sought_ms[at] + r->heartbeat_ms)
+        return;
+    r->loss_sought_ms[at] = r->now_ms;
     bool is_stuck = peer->match_index == r->match_at_heartbeat[at];
     r->match_at_heartbeat[at] = peer->match_index;
     if (peer->state == RAFT_PROBE)
