@@ -60,18 +60,18 @@ void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
 }
 
 /* "If a server receives a RequestVote request within the minimum election timeout of hearing from a
- * current leader, it does not update its term or grant its vote." (4.2.3) A leader hears itself. Its
- * term may move by other ways, and the leader's lease counts on its silence all the same. */
+ * current leader, it does not update its term or grant its vote." (4.2.3) A leader hears itself.
+ * Its term may move by other ways, and the leader's lease counts on its silence all the same. */
 bool raft__is_sticky(const struct raft *r) {
     if (r->status.role == RAFT_LEADER)
         return true;
     return r->now_ms < r->sticky_until_ms;
 }
 
-/* A node whose own log hangs could not lead. */
+/* A node whose own log hangs could not lead, nor one without room for its term's no-op. */
 bool raft__can_campaign(const struct raft *r) {
-    return raft__is_voter(&r->configuration, r->self) && r->now_ms >= r->silent_until_ms &&
-           !raft__log_hangs(r);
+    return r->trail.run_count < RAFT_RUNS_MAX && raft__is_voter(&r->configuration, r->self) &&
+           r->now_ms >= r->silent_until_ms && !raft__log_hangs(r);
 }
 
 /* ---- Votes --------------------------------------------------------------------------------- */
@@ -161,11 +161,8 @@ static void become_leader(struct raft *r) {
 
 void raft__votes_count(struct raft *r) {
     switch (raft__quorum_tally(&r->configuration, vote_of, r)) {
-    case RAFT_TALLY_OPEN:
-        return;
-    case RAFT_TALLY_LOST:
-        raft__become_follower(r, r->hard.term, 0);
-        return;
+    case RAFT_TALLY_OPEN: return;
+    case RAFT_TALLY_LOST: raft__become_follower(r, r->hard.term, 0); return;
     case RAFT_TALLY_WON:
         if (r->status.role == RAFT_PRE_CANDIDATE)
             raft__campaign(r, false);

@@ -4,11 +4,29 @@
 
 #include <stdlib.h>
 
+static bool log_is_valid(const struct raft_config *config) {
+    if ((config->run_count > 0) != (config->last_index > config->cut_index) ||
+        config->run_count > RAFT_RUNS_MAX || config->configuration.index > config->last_index ||
+        config->configuration_before.index > config->configuration.index)
+        return false;
+    raft_index from = config->cut_index + 1;
+    raft_term term = config->cut_term;
+    for (size_t i = 0; i < config->run_count; i++) {
+        const struct raft_term_run *run = &config->runs[i];
+        bool is_in_place = i == 0 ? run->first == from : run->first >= from;
+        if (!is_in_place || run->first > config->last_index || run->term < term)
+            return false;
+        from = run->first + 1;
+        term = run->term;
+    }
+    return term <= config->hard.term;
+}
+
 static bool config_is_valid(const struct raft_config *config) {
-    return config->self != 0 && config->cut_index <= config->applied_index &&
+    return log_is_valid(config) && config->self != 0 &&
+           config->cut_index <= config->applied_index &&
            config->applied_index <= config->last_index && config->election_timeout_ms > 0 &&
-           config->heartbeat_ms > 0 && config->heartbeat_ms <= config->election_timeout_ms &&
-           (config->run_count > 0) == (config->last_index > config->cut_index);
+           config->heartbeat_ms > 0 && config->heartbeat_ms <= config->election_timeout_ms;
 }
 
 static bool is_sole_voter(const struct raft *r) {
@@ -33,8 +51,8 @@ static raft_term configured_term(const struct raft *r) {
  * knew has nobody else's lease to break. Its vote for itself does not say that it won: it must have
  * been the only voter already when its term began. */
 static uint64_t silence_ms(const struct raft *r, const struct raft_config *config) {
-    bool has_led_alone = is_sole_voter(r) && config->hard.vote == r->self &&
-                         configured_term(r) < config->hard.term;
+    bool has_led_alone =
+        is_sole_voter(r) && config->hard.vote == r->self && configured_term(r) < config->hard.term;
     return has_led_alone ? 0 : config->silence_ms;
 }
 
@@ -89,32 +107,17 @@ void raft_free(struct raft *r) {
 
 static enum status step(struct raft *r, const struct raft_event *event) {
     switch (event->kind) {
-    case RAFT_EVENT_TIMEOUT:
-        raft__timeout(r);
-        return STATUS_OK;
-    case RAFT_EVENT_RECEIVE:
-        return raft__receive(r, event->message);
-    case RAFT_EVENT_PROPOSE:
-        return raft__propose(r, event->propose.payload_bytes);
-    case RAFT_EVENT_CONFIGURE:
-        return raft__configure(r, event->target);
-    case RAFT_EVENT_TRANSFER:
-        return raft__transfer(r, event->transferee);
-    case RAFT_EVENT_READ:
-        return raft__read(r, event->read_token);
-    case RAFT_EVENT_DURABLE:
-        return raft__batch_durable(r, event);
-    case RAFT_EVENT_DELAYED:
-        raft__batch_delayed(r, event);
-        return STATUS_OK;
-    case RAFT_EVENT_CUT:
-        raft__cut(r, event->cut_index);
-        return STATUS_OK;
-    case RAFT_EVENT_SNAPSHOT_SENT:
-        raft__snapshot_sent(r, event);
-        return STATUS_OK;
-    case RAFT_EVENT_INSTALLED:
-        return raft__installed(r, event);
+    case RAFT_EVENT_TIMEOUT: raft__timeout(r); return STATUS_OK;
+    case RAFT_EVENT_RECEIVE: return raft__receive(r, event->message);
+    case RAFT_EVENT_PROPOSE: return raft__propose(r, event->propose.payload_bytes);
+    case RAFT_EVENT_CONFIGURE: return raft__configure(r, event->target);
+    case RAFT_EVENT_TRANSFER: return raft__transfer(r, event->transferee);
+    case RAFT_EVENT_READ: return raft__read(r, event->read_token);
+    case RAFT_EVENT_DURABLE: return raft__batch_durable(r, event);
+    case RAFT_EVENT_DELAYED: raft__batch_delayed(r, event); return STATUS_OK;
+    case RAFT_EVENT_CUT: raft__cut(r, event->cut_index); return STATUS_OK;
+    case RAFT_EVENT_SNAPSHOT_SENT: raft__snapshot_sent(r, event); return STATUS_OK;
+    case RAFT_EVENT_INSTALLED: return raft__installed(r, event);
     }
     CHECK(!"an event of a known kind");
     return STATUS_INVALID;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 enum status raft__trail_init(struct raft_trail *trail, const struct raft_config *config) {
-    CHECK(config->run_count < RAFT_RUNS_MAX);
+    CHECK(config->run_count <= RAFT_RUNS_MAX);
     trail->runs = calloc(RAFT_RUNS_MAX, sizeof *trail->runs);
     trail->sizes = calloc(TRAIL_SIZES_MAX, sizeof *trail->sizes);
     if (!trail->runs || !trail->sizes)
