@@ -58,8 +58,8 @@ bool raft__next_batch(const struct raft *r, struct raft_batch *ret_batch) {
 
 void raft__batch_handed(struct raft *r, const struct raft_batch *batch) {
     CHECK(r->handed_count < BATCHES_IN_FLIGHT_MAX);
-    r->handed[r->handed_count++] = (struct raft_handed){
-        .batch = *batch, .counts_to = batch->last, .handed_ms = r->now_ms};
+    r->handed[r->handed_count++] =
+        (struct raft_handed){.batch = *batch, .counts_to = batch->last, .handed_ms = r->now_ms};
     r->batch_number = batch->number;
     r->handed_index = batch->last;
     r->is_hard_dirty = false;
@@ -67,8 +67,7 @@ void raft__batch_handed(struct raft *r, const struct raft_batch *batch) {
 }
 
 bool raft__log_hangs(const struct raft *r) {
-    return r->handed_count > 0 &&
-           r->now_ms > r->handed[0].handed_ms + r->election_timeout_ms;
+    return r->handed_count > 0 && r->now_ms > r->handed[0].handed_ms + r->election_timeout_ms;
 }
 
 /* A full disk answers: the batch waits for room, and whoever leads goes on serving reads. */
@@ -104,7 +103,8 @@ void raft__deferred_drop(struct raft *r) {
     r->deferred_count = 0;
 }
 
-/* A vote needs nothing but itself: it goes though an older batch still waits for room on the disk. */
+/* A vote needs nothing but itself: it goes though an older batch still waits for room on the disk.
+ */
 static void send_deferred_votes(struct raft *r, uint64_t batch) {
     size_t kept = 0;
     for (size_t i = 0; i < r->deferred_count; i++) {
@@ -118,8 +118,8 @@ static void send_deferred_votes(struct raft *r, uint64_t batch) {
 }
 
 static void count_own_vote(struct raft *r, const struct raft_batch *batch) {
-    bool is_own_vote = batch->has_hard_state && batch->hard.term == r->hard.term &&
-                       batch->hard.vote == r->self;
+    bool is_own_vote =
+        batch->has_hard_state && batch->hard.term == r->hard.term && batch->hard.vote == r->self;
     if (!is_own_vote || r->status.role != RAFT_CANDIDATE)
         return;
     raft__vote_record(r, r->self, true);

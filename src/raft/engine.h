@@ -47,8 +47,8 @@ struct raft_deferred {
 struct raft_handed {
     struct raft_batch batch;
     raft_index counts_to; /* entries up to here become durable with it; truncation lowers this */
-    uint64_t handed_ms; /* when it was handed over, or last answered for */
-    bool is_durable; /* but not yet all batches before it */
+    uint64_t handed_ms;   /* when it was handed over, or last answered for */
+    bool is_durable;      /* but not yet all batches before it */
 };
 
 /* A question for a read index: this node's own, or a peer's. */
@@ -74,7 +74,7 @@ struct raft {
     struct raft_configuration configuration; /* the newest in the log, committed or not */
     struct raft_configuration configuration_before;
 
-    uint64_t election_deadline_ms; /* follower, candidate: when to campaign */
+    uint64_t election_deadline_ms;  /* follower, candidate: when to campaign */
     uint64_t heartbeat_deadline_ms; /* leader */
     uint64_t silent_until_ms;       /* neither campaigns nor votes before */
     uint64_t sticky_until_ms;       /* votes for nobody before: it heard a leader */
@@ -87,7 +87,7 @@ struct raft {
     raft_index truncate_from; /* the next batch deletes from here on; 0: nothing */
     struct raft_handed handed[BATCHES_IN_FLIGHT_MAX]; /* oldest first */
     size_t handed_count;
-    uint64_t batch_number; /* of the last batch handed out */
+    uint64_t batch_number;  /* of the last batch handed out */
     raft_term durable_term; /* of the hard state on disk */
     struct raft_deferred deferred[DEFERRED_MAX];
     size_t deferred_count;
@@ -106,7 +106,7 @@ struct raft {
     raft_index told_commit_index[MEMBERS_MAX];        /* beside peers[] */
     raft_index match_at_heartbeat[MEMBERS_MAX];       /* beside peers[] */
     uint64_t loss_sought_ms[MEMBERS_MAX];             /* beside peers[] */
-    uint64_t round; /* the last one sent */
+    uint64_t round;                                   /* the last one sent */
     uint64_t rounds_sent_ms[ROUNDS_MAX];
     uint64_t lease_floor_round; /* answers to this round or older ones found no lease */
     bool wants_round;

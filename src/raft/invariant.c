@@ -20,9 +20,7 @@ static void check_role(const struct raft *r) {
         CHECK(s->leader != r->self);
         CHECK(!s->is_in_office);
         return;
-    case RAFT_PRE_CANDIDATE:
-        CHECK(s->leader == 0);
-        return;
+    case RAFT_PRE_CANDIDATE: CHECK(s->leader == 0); return;
     case RAFT_CANDIDATE:
         CHECK(r->hard.vote == r->self);
         CHECK(s->leader == 0);

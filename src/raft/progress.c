@@ -33,13 +33,11 @@ void raft__progress_to_snapshot(struct raft_progress *progress) {
 
 bool raft__progress_may_send(const struct raft_progress *progress) {
     switch (progress->state) {
-    case RAFT_PROBE:
-        return !progress->is_probing;
+    case RAFT_PROBE: return !progress->is_probing;
     case RAFT_REPLICATE:
         return progress->window_count < WINDOW_MESSAGES_MAX &&
                progress->window_bytes < WINDOW_BYTES_MAX;
-    case RAFT_SNAPSHOT:
-        return false;
+    case RAFT_SNAPSHOT: return false;
     }
     return false;
 }

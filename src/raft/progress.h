@@ -29,9 +29,9 @@ struct raft_progress {
     enum raft_progress_state state;
     raft_index match_index;
     raft_index next_index;
-    bool is_probing;      /* a probe is on its way */
-    uint64_t acked_ms;    /* when it was last heard in this term; 0: not yet */
-    uint64_t acked_round; /* the newest heartbeat round it answered */
+    bool is_probing;              /* a probe is on its way */
+    uint64_t acked_ms;            /* when it was last heard in this term; 0: not yet */
+    uint64_t acked_round;         /* the newest heartbeat round it answered */
     uint64_t round_sent_ms;       /* when that round was sent */
     uint64_t election_timeout_ms; /* as it declared */
     struct raft_in_flight window[WINDOW_MESSAGES_MAX]; /* a ring, oldest first */

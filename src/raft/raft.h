@@ -33,7 +33,12 @@ typedef uint64_t raft_id;    /* a member's random identity; 0: none */
 
 /* In which of the two halves of a joint configuration a member votes. In a simple one only the
  * new half counts; a member with neither is a learner. */
-enum raft_vote_right { RAFT_LEARNER = 0, RAFT_VOTER_NEW = 1, RAFT_VOTER_OLD = 2, RAFT_VOTER_BOTH = 3 };
+enum raft_vote_right {
+    RAFT_LEARNER = 0,
+    RAFT_VOTER_NEW = 1,
+    RAFT_VOTER_OLD = 2,
+    RAFT_VOTER_BOTH = 3
+};
 
 struct raft_member {
     raft_id id;
@@ -185,15 +190,15 @@ struct raft_config {
 };
 
 enum raft_event_kind {
-    RAFT_EVENT_TIMEOUT,   /* fire the timers that are due at now_ms */
-    RAFT_EVENT_RECEIVE,   /* a message came in */
-    RAFT_EVENT_PROPOSE,   /* append one entry; it gets raft_status()->last_index */
-    RAFT_EVENT_CONFIGURE, /* change the members (thesis 4.3) */
-    RAFT_EVENT_TRANSFER,  /* hand leadership over (thesis 3.10) */
-    RAFT_EVENT_READ,      /* ask for a read index; comes back in raft_ready.reads */
-    RAFT_EVENT_DURABLE,   /* the log writer has synced a batch */
-    RAFT_EVENT_DELAYED,   /* it found no room for a batch: that is no hanging disk */
-    RAFT_EVENT_CUT,       /* the log was cut up to and including an index */
+    RAFT_EVENT_TIMEOUT,       /* fire the timers that are due at now_ms */
+    RAFT_EVENT_RECEIVE,       /* a message came in */
+    RAFT_EVENT_PROPOSE,       /* append one entry; it gets raft_status()->last_index */
+    RAFT_EVENT_CONFIGURE,     /* change the members (thesis 4.3) */
+    RAFT_EVENT_TRANSFER,      /* hand leadership over (thesis 3.10) */
+    RAFT_EVENT_READ,          /* ask for a read index; comes back in raft_ready.reads */
+    RAFT_EVENT_DURABLE,       /* the log writer has synced a batch */
+    RAFT_EVENT_DELAYED,       /* it found no room for a batch: that is no hanging disk */
+    RAFT_EVENT_CUT,           /* the log was cut up to and including an index */
     RAFT_EVENT_SNAPSHOT_SENT, /* a snapshot's transfer to a peer has ended */
     RAFT_EVENT_INSTALLED,     /* this node's state and log were replaced by a snapshot */
 };
@@ -212,7 +217,7 @@ struct raft_event {
         struct {
             uint64_t batch;
             raft_term term; /* the batch's, as it was handed out */
-        } durable; /* and delayed */
+        } durable;          /* and delayed */
         raft_index cut_index;
         struct {
             raft_id peer;
@@ -249,7 +254,7 @@ struct raft_ready {
     size_t message_count;
     bool has_batch; /* hand `batch` to the log writer */
     struct raft_batch batch;
-    raft_index apply_to; /* apply up to here: committed, and durable in the local log */
+    raft_index apply_to;           /* apply up to here: committed, and durable in the local log */
     const struct raft_read *reads; /* confirmed; older tokens than these are covered too */
     size_t read_count;
     const raft_id *snapshots; /* peers that the log no longer reaches: send them the state */
@@ -304,7 +309,8 @@ struct raft_accepted {
     raft_index truncate_from; /* forget from here on; 0: nothing */
     size_t skip;              /* of the message's entries: held already */
     size_t count;             /* then take so many */
-    /* Entries made by the engine itself, after the above: payloads borrowed until raft_advance(). */
+    /* Entries made by the engine itself, after the above: payloads borrowed until raft_advance().
+     */
     const struct raft_entry *own;
     size_t own_count;
 };

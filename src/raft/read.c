@@ -144,7 +144,7 @@ bool raft__read_is_due(const struct raft *r) {
     bool is_new = r->wanted_token != 0 && r->question.token == 0;
     if (r->status.role == RAFT_LEADER)
         return is_new && r->status.is_in_office;
-    bool is_again = r->question.token != 0 && (r->question.asked != r->status.leader ||
-                                               r->now_ms >= r->question_deadline_ms);
+    bool is_again = r->question.token != 0 &&
+                    (r->question.asked != r->status.leader || r->now_ms >= r->question_deadline_ms);
     return r->status.leader != 0 && (is_new || is_again);
 }

@@ -6,8 +6,7 @@
 static bool moves_term(const struct raft_message *m) {
     switch (m->kind) {
     case RAFT_PRE_VOTE:
-    case RAFT_VOTE:
-        return false;
+    case RAFT_VOTE: return false;
     case RAFT_PRE_VOTE_ANSWER:
         return !m->vote_answer.is_granted; /* granted: the term that would be */
     case RAFT_VOTE_ANSWER:
@@ -17,8 +16,7 @@ static bool moves_term(const struct raft_message *m) {
     case RAFT_HEARTBEAT_ANSWER:
     case RAFT_TIMEOUT_NOW:
     case RAFT_READ:
-    case RAFT_READ_ANSWER:
-        return true;
+    case RAFT_READ_ANSWER: return true;
     }
     return false;
 }
@@ -50,35 +48,17 @@ static void recv_timeout_now(struct raft *r, const struct raft_message *m) {
 
 static enum status dispatch(struct raft *r, const struct raft_message *m) {
     switch (m->kind) {
-    case RAFT_PRE_VOTE:
-        raft__recv_pre_vote(r, m);
-        return STATUS_OK;
-    case RAFT_PRE_VOTE_ANSWER:
-        raft__recv_pre_vote_answer(r, m);
-        return STATUS_OK;
-    case RAFT_VOTE:
-        raft__recv_vote(r, m);
-        return STATUS_OK;
-    case RAFT_VOTE_ANSWER:
-        raft__recv_vote_answer(r, m);
-        return STATUS_OK;
-    case RAFT_APPEND:
-        return raft__recv_append(r, m);
-    case RAFT_APPEND_ANSWER:
-        return raft__recv_append_answer(r, m);
-    case RAFT_HEARTBEAT:
-        return raft__recv_heartbeat(r, m);
-    case RAFT_HEARTBEAT_ANSWER:
-        return raft__recv_heartbeat_answer(r, m);
-    case RAFT_TIMEOUT_NOW:
-        recv_timeout_now(r, m);
-        return STATUS_OK;
-    case RAFT_READ:
-        raft__recv_read(r, m);
-        return STATUS_OK;
-    case RAFT_READ_ANSWER:
-        raft__recv_read_answer(r, m);
-        return STATUS_OK;
+    case RAFT_PRE_VOTE: raft__recv_pre_vote(r, m); return STATUS_OK;
+    case RAFT_PRE_VOTE_ANSWER: raft__recv_pre_vote_answer(r, m); return STATUS_OK;
+    case RAFT_VOTE: raft__recv_vote(r, m); return STATUS_OK;
+    case RAFT_VOTE_ANSWER: raft__recv_vote_answer(r, m); return STATUS_OK;
+    case RAFT_APPEND: return raft__recv_append(r, m);
+    case RAFT_APPEND_ANSWER: return raft__recv_append_answer(r, m);
+    case RAFT_HEARTBEAT: return raft__recv_heartbeat(r, m);
+    case RAFT_HEARTBEAT_ANSWER: return raft__recv_heartbeat_answer(r, m);
+    case RAFT_TIMEOUT_NOW: recv_timeout_now(r, m); return STATUS_OK;
+    case RAFT_READ: raft__recv_read(r, m); return STATUS_OK;
+    case RAFT_READ_ANSWER: raft__recv_read_answer(r, m); return STATUS_OK;
     }
     return STATUS_INVALID;
 }

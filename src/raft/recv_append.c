@@ -13,7 +13,8 @@ void raft__follow(struct raft *r, raft_id leader) {
 }
 
 /* Tell the leader how far this log is durable and equal to its own. Not before the term is durable
- * too: back in an older one, this node could let that term's leader overwrite what it vouched for. */
+ * too: back in an older one, this node could let that term's leader overwrite what it vouched for.
+ */
 void raft__ack(struct raft *r, bool is_forced) {
     r->owes_ack = r->owes_ack || is_forced;
     raft_index durable = r->status.durable_index;
@@ -30,11 +31,11 @@ void raft__ack(struct raft *r, bool is_forced) {
 }
 
 /* "When rejecting an AppendEntries request, the follower can include the term of the conflicting
- * entry and the first index it stores for that term." (3.5) We say the last index that could fit. */
+ * entry and the first index it stores for that term." (3.5) We say the last index that could fit.
+ */
 static void refuse(struct raft *r, const struct raft_message *m) {
     struct raft_message answer = raft__message(r, RAFT_APPEND_ANSWER, m->from);
-    raft_index hint =
-        raft__trail_find_term(&r->trail, m->append.prev_index, m->append.prev_term);
+    raft_index hint = raft__trail_find_term(&r->trail, m->append.prev_index, m->append.prev_term);
     answer.append_answer.index = m->append.prev_index;
     answer.append_answer.hint_index = hint;
     answer.append_answer.hint_term = raft__trail_term(&r->trail, hint);

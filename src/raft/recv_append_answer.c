@@ -6,8 +6,8 @@ static void refused(struct raft *r, struct raft_progress *peer, const struct raf
     if (is_late)
         return;
     /* Skip a term at a time: where our log has no later term than theirs there (3.5). */
-    raft_index index = raft__trail_find_term(&r->trail, m->append_answer.hint_index,
-                                             m->append_answer.hint_term);
+    raft_index index =
+        raft__trail_find_term(&r->trail, m->append_answer.hint_index, m->append_answer.hint_term);
     if (index > m->append_answer.hint_index)
         index = m->append_answer.hint_index;
     raft__progress_to_probe(peer, index + 1);

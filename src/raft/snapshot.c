@@ -12,8 +12,8 @@ void raft__snapshot_sent(struct raft *r, const struct raft_event *event) {
     if (r->status.role != RAFT_LEADER || !peer || peer->state != RAFT_SNAPSHOT)
         return;
     bool is_installed = event->snapshot_sent.is_installed;
-    raft__progress_to_probe(peer, is_installed ? event->snapshot_sent.index + 1
-                                               : peer->match_index + 1);
+    raft__progress_to_probe(peer,
+                            is_installed ? event->snapshot_sent.index + 1 : peer->match_index + 1);
     peer->is_probing = !is_installed; /* what failed is tried again once the peer is heard */
 }
 
@@ -35,8 +35,8 @@ enum status raft__installed(struct raft *r, const struct raft_event *event) {
         return STATUS_STALE;
     if (r->status.role == RAFT_LEADER)
         return STATUS_INVALID;
-    bool is_held = index <= r->trail.last_index &&
-                   raft__trail_term(&r->trail, index) == event->installed.term;
+    bool is_held =
+        index <= r->trail.last_index && raft__trail_term(&r->trail, index) == event->installed.term;
     if (!is_held) {
         reset_log(r, index, event->installed.term);
         r->configuration = *event->installed.configuration;

@@ -5,7 +5,6 @@
 
 #include "raft/raft.h"
 
-
 /* Sizes are known of this many of the newest entries; older ones are counted as TRAIL_SIZE_GUESS,
  * since only their rough sum matters (replication windows). */
 #define TRAIL_SIZES_MAX ((size_t)65536)
@@ -17,7 +16,7 @@ struct raft_trail {
     raft_index last_index;
     struct raft_term_run *runs; /* in order of index */
     size_t run_count;
-    uint32_t *sizes; /* by index modulo TRAIL_SIZES_MAX */
+    uint32_t *sizes;       /* by index modulo TRAIL_SIZES_MAX */
     raft_index sized_from; /* sizes are known from here on */
 };
 
