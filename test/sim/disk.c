@@ -1,0 +1,250 @@
+#include "sim/disk.h"
+
+#include "plant.h"
+#include "sim/checks.h"
+#include "sim/sim.h"
+
+#include <stdlib.h>
+
+void sim_disk_open(struct sim_disk *disk, struct sim *sim, struct sim_node *node,
+                   const struct raft_configuration *founding) {
+    *disk = (struct sim_disk){
+        .sim = sim,
+        .node = node,
+        .random = sim_random_of(sim_mix(sim->options.seed, node->id), SIM_STREAM_DISK),
+        .first_index = 1,
+        .capacity = 256,
+        .entries = calloc(256, sizeof *disk->entries),
+        .configuration_capacity = 8,
+        .configurations = calloc(8, sizeof *disk->configurations),
+        .base = memory_base_new(),
+        .slow_factor = 1,
+    };
+    CHECK(disk->entries && disk->configurations);
+    disk->configurations[disk->configuration_count++] = *founding;
+}
+
+static void free_entries(struct sim_disk *disk, raft_index first, raft_index last) {
+    for (raft_index index = first; index <= last; index++)
+        free((void *)(uintptr_t)disk->entries[index].entry.payload.data);
+}
+
+void sim_disk_close(struct sim_disk *disk) {
+    free_entries(disk, disk->first_index, disk->last_index);
+    free(disk->entries);
+    free(disk->configurations);
+    memory_base_free(disk->base);
+}
+
+const struct sim_entry *sim_disk_entry(const struct sim_disk *disk, raft_index index) {
+    bool is_there = index >= disk->first_index && index <= disk->last_index;
+    return is_there ? &disk->entries[index] : NULL;
+}
+
+uint64_t sim_disk_chain(const struct sim_disk *disk, raft_index index) {
+    return index <= disk->last_index ? disk->entries[index].chain : 0;
+}
+
+/* ---- Writing ------------------------------------------------------------------------------- */
+
+static void truncate(struct sim_disk *disk, raft_index from) {
+    if (from == 0 || from > disk->last_index)
+        return;
+    sim_check_truncated(disk->sim, disk->node, from);
+    free_entries(disk, from, disk->last_index);
+    disk->last_index = from - 1;
+    while (disk->configurations[disk->configuration_count - 1].index >= from)
+        disk->configuration_count--;
+}
+
+static uint64_t chain_of(uint64_t before, const struct raft_entry *entry) {
+    uint64_t chain = sim_mix(sim_mix(before, entry->term), entry->type);
+    for (size_t i = 0; i < entry->payload.len; i++)
+        chain = (chain ^ entry->payload.data[i]) * 0x100000001b3;
+    return sim_mix(chain, entry->payload.len);
+}
+
+static void note_configuration(struct sim_disk *disk, const struct raft_entry *entry) {
+    if (disk->configuration_count == disk->configuration_capacity) {
+        disk->configuration_capacity *= 2;
+        disk->configurations = realloc(
+            disk->configurations, disk->configuration_capacity * sizeof *disk->configurations);
+        CHECK(disk->configurations);
+    }
+    struct raft_configuration *next = &disk->configurations[disk->configuration_count++];
+    CHECK(raft_configuration_decode(entry->payload, next) == STATUS_OK);
+    next->index = entry->index;
+}
+
+static void append(struct sim_disk *disk, const struct raft_entry *entry) {
+    CHECK(entry->index == disk->last_index + 1);
+    if (entry->index == disk->capacity) {
+        disk->capacity *= 2;
+        disk->entries = realloc(disk->entries, disk->capacity * sizeof *disk->entries);
+        CHECK(disk->entries);
+    }
+    struct sim_entry *copy = &disk->entries[entry->index];
+    *copy = (struct sim_entry){.entry = *entry};
+    if (entry->payload.len > 0) {
+        uint8_t *payload = malloc(entry->payload.len);
+        CHECK(payload);
+        memcpy(payload, entry->payload.data, entry->payload.len);
+        copy->entry.payload.data = payload;
+    } else {
+        copy->entry.payload.data = NULL;
+    }
+    copy->chain = chain_of(disk->entries[entry->index - 1].chain, entry);
+    disk->last_index = entry->index;
+    if (entry->type == RAFT_ENTRY_CONFIGURATION)
+        note_configuration(disk, entry);
+    sim_check_appended(disk->sim, disk->node, copy);
+}
+
+/* Behind a batch that found no room the next ones must not be written: there would be a gap. */
+static bool follows(const struct sim_disk *disk, const struct kv_log_batch *batch) {
+    raft_index next = disk->last_index + 1;
+    if (batch->truncate_from != 0 && batch->truncate_from < next)
+        next = batch->truncate_from;
+    if (batch->entry_count == 0)
+        return batch->truncate_from <= next;
+    return batch->entries[0].index == next;
+}
+
+static enum status write_batch(struct sim_disk *disk, const struct kv_log_batch *batch) {
+    if (!follows(disk, batch) || (disk->is_full && !batch->is_essential))
+        return STATUS_DISK_FULL;
+    truncate(disk, batch->truncate_from);
+    if (batch->hard)
+        disk->hard = *batch->hard;
+    for (size_t i = 0; i < batch->entry_count; i++)
+        append(disk, &batch->entries[i]);
+    return STATUS_OK;
+}
+
+/* ---- The log writer -------------------------------------------------------------------------- */
+
+static void log_written(void *context, void *data, uint64_t tag);
+
+static void write_begin(struct sim_disk *disk) {
+    bool has_work = disk->batch_count > 0 || disk->cut || disk->room;
+    if (disk->is_writing || !has_work)
+        return;
+    disk->is_waiting = disk->is_hung;
+    if (disk->is_hung)
+        return;
+    disk->is_writing = true;
+    disk->group_count = disk->batch_count;
+    uint64_t sync_us = disk->sim->weather.sync_us * disk->slow_factor;
+    sim_plan(disk->sim, sim_random_latency(&disk->random, sync_us), log_written, disk, NULL,
+             disk->life);
+}
+
+static void give_back_batches(struct sim_disk *disk) {
+    for (size_t i = 0; i < disk->group_count; i++) {
+        struct turn_batch *batch = disk->batches[i];
+        batch->status = write_batch(disk, &batch->log);
+        batch->has_room = !disk->is_full;
+        sim_node_post(disk->node, &batch->event);
+    }
+    disk->batch_count -= disk->group_count;
+    for (size_t i = 0; i < disk->batch_count; i++)
+        disk->batches[i] = disk->batches[i + disk->group_count];
+    disk->group_count = 0;
+}
+
+static void cut_slice(struct sim_disk *disk) {
+    struct turn_cut *cut = disk->cut;
+    disk->cut = NULL;
+    raft_index through = cut->through;
+    if (through >= disk->first_index + CUT_ENTRIES_MAX)
+        through = disk->first_index + CUT_ENTRIES_MAX - 1;
+    CHECK(through <= disk->last_index);
+    free_entries(disk, disk->first_index, through);
+    disk->first_index = through + 1;
+    cut->first_index = disk->first_index;
+    sim_node_post(disk->node, &cut->event);
+}
+
+static void log_written(void *context, void *data, uint64_t tag) {
+    struct sim_disk *disk = context;
+    (void)data;
+    if (tag != disk->life)
+        return;
+    disk->is_writing = false;
+    give_back_batches(disk);
+    if (disk->cut)
+        cut_slice(disk);
+    if (disk->room) {
+        disk->room->log_has_room = !disk->is_full;
+        disk->room->state_has_room = !disk->is_full;
+        sim_node_post(disk->node, &disk->room->event);
+        disk->room = NULL;
+    }
+    write_begin(disk);
+}
+
+void sim_disk_submit(struct sim_disk *disk, struct turn_batch *batch) {
+    CHECK(disk->batch_count < BATCHES_IN_FLIGHT_MAX);
+    disk->batches[disk->batch_count++] = batch;
+    write_begin(disk);
+}
+
+void sim_disk_cut(struct sim_disk *disk, struct turn_cut *cut) {
+    CHECK(!disk->cut);
+    disk->cut = cut;
+    write_begin(disk);
+}
+
+void sim_disk_check_room(struct sim_disk *disk, struct turn_room *room) {
+    CHECK(!disk->room);
+    disk->room = room;
+    write_begin(disk);
+}
+
+void sim_disk_hang(struct sim_disk *disk, bool is_hung) {
+    disk->is_hung = is_hung;
+    if (!is_hung && disk->is_waiting)
+        write_begin(disk);
+}
+
+/* ---- The state writer ------------------------------------------------------------------------ */
+
+static void flush_written(void *context, void *data, uint64_t tag) {
+    struct sim_disk *disk = context;
+    (void)data;
+    if (tag != disk->life)
+        return;
+    struct turn_flush *flush = disk->flush;
+    disk->flush = NULL;
+    flush->status = disk->is_full ? STATUS_DISK_FULL : STATUS_OK;
+    flush->has_room = !disk->is_full;
+    if (!disk->is_full)
+        memory_base_flush(disk->base, flush->flush);
+    flush->page_count = memory_base_pages(disk->base);
+    sim_node_post(disk->node, &flush->event);
+}
+
+void sim_disk_flush(struct sim_disk *disk, struct turn_flush *flush) {
+    CHECK(!disk->flush);
+    disk->flush = flush;
+    uint64_t sync_us = 4 * disk->sim->weather.sync_us * disk->slow_factor;
+    sim_plan(disk->sim, sim_random_latency(&disk->random, sync_us), flush_written, disk, NULL,
+             disk->life);
+}
+
+/* ---- Crashes ----------------------------------------------------------------------------------- */
+
+void sim_disk_crash(struct sim_disk *disk) {
+    for (size_t i = 0; i < disk->group_count && sim_random_percent(&disk->random, 60); i++)
+        (void)write_batch(disk, &disk->batches[i]->log); /* nobody is told how it went */
+    if (disk->flush && !disk->is_full && sim_random_percent(&disk->random, 50))
+        memory_base_flush(disk->base, disk->flush->flush);
+    disk->life++;
+    disk->batch_count = 0;
+    disk->group_count = 0;
+    disk->cut = NULL;
+    disk->room = NULL;
+    disk->flush = NULL;
+    disk->is_writing = false;
+    disk->is_waiting = false;
+}

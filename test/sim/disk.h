@@ -1,0 +1,77 @@
+/* One node's disk: what was synced, and two writers that finish late, in order, or never.
+ *
+ * A batch is on the disk as a whole or not at all. A crash keeps some of those that were being
+ * written, without anybody having been told; the next start syncs what it reads, so what it found
+ * is there for good. */
+#ifndef PHALANX_SIM_DISK_H
+#define PHALANX_SIM_DISK_H
+
+#include "server/turn.h"
+#include "sim/random.h"
+#include "support/memory_base.h"
+
+struct sim;
+struct sim_node;
+
+struct sim_entry {
+    struct raft_entry entry; /* payload from malloc */
+    uint64_t chain;          /* digest of this entry and of all before it */
+};
+
+struct sim_disk {
+    struct sim *sim;
+    struct sim_node *node;
+    struct sim_random random;
+
+    /* Durable. */
+    struct raft_hard_state hard;
+    struct sim_entry *entries; /* by index; 0 is a sentinel */
+    size_t capacity;
+    raft_index first_index;
+    raft_index last_index;
+    struct raft_configuration *configurations; /* oldest first; [0] is the founding one */
+    size_t configuration_count;
+    size_t configuration_capacity;
+    uint64_t declared_ms; /* the largest election timeout ever declared; 0: none */
+    struct memory_base *base;
+
+    /* The log writer. */
+    struct turn_batch *batches[BATCHES_IN_FLIGHT_MAX]; /* in the order of submission */
+    size_t batch_count;
+    size_t group_count; /* of them, being written */
+    struct turn_cut *cut;
+    struct turn_room *room;
+    bool is_writing;
+    bool is_waiting; /* for the hang to end, to begin */
+
+    /* The state writer. */
+    struct turn_flush *flush;
+
+    uint64_t life;        /* completions of an earlier one are void */
+    uint64_t slow_factor; /* of all latencies */
+    bool is_hung;         /* begins no write */
+    bool is_full;         /* clients' batches and flushes find no room */
+};
+
+void sim_disk_open(struct sim_disk *disk, struct sim *sim, struct sim_node *node,
+                   const struct raft_configuration *founding);
+void sim_disk_close(struct sim_disk *disk);
+
+/* The process or the machine stops; to be called while the turn's memory is still there. */
+void sim_disk_crash(struct sim_disk *disk);
+
+/* What the turn asks for; each comes back through sim_node_post(). */
+void sim_disk_submit(struct sim_disk *disk, struct turn_batch *batch);
+void sim_disk_cut(struct sim_disk *disk, struct turn_cut *cut);
+void sim_disk_flush(struct sim_disk *disk, struct turn_flush *flush);
+void sim_disk_check_room(struct sim_disk *disk, struct turn_room *room);
+
+void sim_disk_hang(struct sim_disk *disk, bool is_hung);
+
+/* NULL: not on the disk (any more, or yet). */
+const struct sim_entry *sim_disk_entry(const struct sim_disk *disk, raft_index index);
+
+/* The digest of the log up to an index that is there, or 0. */
+uint64_t sim_disk_chain(const struct sim_disk *disk, raft_index index);
+
+#endif

@@ -1,0 +1,65 @@
+/* What goes wrong, and when: a list made from the seed before the run, so that a failing run can be
+ * repeated with some of it left out. */
+#ifndef PHALANX_SIM_FAULTS_H
+#define PHALANX_SIM_FAULTS_H
+
+#include "sim/random.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sim;
+struct sim_node;
+
+enum sim_fault_kind {
+    SIM_CRASH,      /* a node stops, and starts again later */
+    SIM_BLINK,      /* a node stops and starts at once */
+    SIM_BLACKOUT,   /* all nodes stop and start at once */
+    SIM_PAUSE,      /* a process is frozen */
+    SIM_ISOLATE,    /* a node hears nobody, is heard by nobody, or both */
+    SIM_SPLIT,      /* two groups */
+    SIM_PARTIAL,    /* some directions between some nodes */
+    SIM_LOSS,       /* of many messages */
+    SIM_LATE,       /* what comes from one node comes late */
+    SIM_SLOW_DISK,  /* all latencies are many times longer */
+    SIM_HUNG_DISK,  /* no write ends */
+    SIM_FULL_DISK,  /* of one node */
+    SIM_CLOCK,      /* a clock changes its rate */
+    SIM_CONFIGURE,  /* an order: other members */
+    SIM_TRANSFER,   /* an order: another leader */
+    SIM_USURP,      /* a transfer, of whose success the old leader does not hear */
+    SIM_AMBUSH,     /* a leader is cut off from one node while another restarts over and over */
+    SIM_FAULT_KINDS,
+};
+
+struct sim_fault {
+    uint64_t at_us;
+    uint64_t lasts_us;
+    enum sim_fault_kind kind;
+    uint64_t pick; /* decides what the kind leaves open */
+    uint64_t mark; /* what the beginning has to tell the end */
+};
+
+struct sim_faults {
+    struct sim *sim;
+    struct sim_fault *faults;
+    size_t count;
+    size_t capacity;
+};
+
+void sim_faults_open(struct sim_faults *faults, struct sim *sim);
+void sim_faults_close(struct sim_faults *faults);
+void sim_faults_plan(struct sim_faults *faults);
+
+/* Everything is well again: all nodes run, all links work. */
+void sim_faults_heal(struct sim_faults *faults);
+
+/* One line about a fault, for people. */
+void sim_fault_print(const struct sim_fault *fault, char *text, size_t capacity);
+
+/* Orders to a leader. */
+void sim_faults_admit_all(struct sim *sim, struct sim_node *leader);
+bool sim_faults_all_are_members(struct sim *sim, const struct sim_node *leader);
+
+#endif

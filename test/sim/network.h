@@ -1,0 +1,35 @@
+/* The links between nodes: each message takes its own time, or is lost, or comes twice. */
+#ifndef PHALANX_SIM_NETWORK_H
+#define PHALANX_SIM_NETWORK_H
+
+#include "raft/raft.h"
+#include "server/turn.h"
+#include "sim/random.h"
+#include "sim/weather.h"
+
+struct sim;
+
+/* A message on its way, in one piece of memory with its entries and their payloads. */
+struct sim_message {
+    struct turn_message turn; /* first: the turn gives it back as this */
+};
+
+struct sim_network {
+    struct sim *sim;
+    struct sim_random random;
+    unsigned cuts[SIM_NODES_MAX][SIM_NODES_MAX]; /* from, to: how many faults cut this direction */
+    uint64_t arrival_us[SIM_NODES_MAX][SIM_NODES_MAX]; /* of the last message; of a fifo link */
+    uint64_t extra_delay_us[SIM_NODES_MAX][SIM_NODES_MAX];
+    unsigned losses; /* how many faults lose messages now */
+};
+
+void sim_network_open(struct sim_network *network, struct sim *sim);
+
+/* Borrows all for the call. */
+void sim_network_send(struct sim_network *network, const struct raft_message *message,
+                      const struct raft_entry *entries, size_t count);
+
+/* Undo every cut and every loss that a fault made. */
+void sim_network_heal(struct sim_network *network);
+
+#endif

@@ -1,0 +1,334 @@
+#include "sim/node.h"
+
+#include "sim/checks.h"
+#include "sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RUNS_MAX 4096
+
+/* ---- The clock --------------------------------------------------------------------------------- */
+
+static uint64_t local_us(const struct sim_node *node) {
+    uint64_t elapsed_us = node->sim->now_us - node->clock_true_us;
+    return node->clock_local_us + elapsed_us * node->clock_rate_ppm / 1000000;
+}
+
+static uint64_t local_ms(const struct sim_node *node) {
+    return local_us(node) / 1000;
+}
+
+/* How long until its clock shows `ms`. */
+static uint64_t true_us_until(const struct sim_node *node, uint64_t ms) {
+    uint64_t now_us = local_us(node);
+    if (ms * 1000 <= now_us)
+        return 0;
+    return (ms * 1000 - now_us) * 1000000 / node->clock_rate_ppm + 2;
+}
+
+/* ---- Turns ------------------------------------------------------------------------------------- */
+
+static void take_turn(void *context, void *data, uint64_t tag);
+
+static void wake(struct sim_node *node, uint64_t delay_us) {
+    uint64_t at_us = node->sim->now_us + delay_us;
+    if (at_us >= node->wake_us)
+        return;
+    node->wake_us = at_us;
+    sim_plan(node->sim, delay_us, take_turn, node, NULL, ++node->wake_number);
+}
+
+static void wake_never(struct sim_node *node) {
+    node->wake_number++;
+    node->wake_us = UINT64_MAX;
+}
+
+static void plan_next_turn(struct sim_node *node) {
+    uint64_t deadline_ms = turn_deadline_ms(node->turn);
+    if (deadline_ms == UINT64_MAX)
+        return;
+    uint64_t delay_us = true_us_until(node, deadline_ms);
+    wake(node, delay_us > node->sim->weather.turn_us ? delay_us : node->sim->weather.turn_us);
+}
+
+static void take_turn(void *context, void *data, uint64_t tag) {
+    struct sim_node *node = context;
+    (void)data;
+    if (tag != node->wake_number || node->pauses > 0 || !node->turn)
+        return;
+    wake_never(node);
+    turn_run(node->turn, local_ms(node), &node->inbox);
+    sim_check_turn(node->sim, node);
+    plan_next_turn(node);
+}
+
+void sim_node_post(struct sim_node *node, struct turn_event *event) {
+    CHECK(node->turn);
+    STAILQ_INSERT_TAIL(&node->inbox, event, link);
+    if (node->pauses == 0)
+        wake(node, node->sim->weather.turn_us);
+}
+
+void sim_node_pause(struct sim_node *node) {
+    node->pauses++;
+}
+
+void sim_node_resume(struct sim_node *node) {
+    if (--node->pauses > 0 || !node->turn)
+        return;
+    wake_never(node);
+    wake(node, 0);
+}
+
+/* ---- Ports ------------------------------------------------------------------------------------- */
+
+static void port_send(void *context, const struct raft_message *message,
+                      const struct raft_entry *entries, size_t count) {
+    struct sim_node *node = context;
+    sim_check_send(node->sim, node, message);
+    sim_trace_message(node->sim, message, count);
+    sim_network_send(&node->sim->network, message, entries, count);
+}
+
+static void port_message_done(void *context, struct turn_message *message) {
+    (void)context;
+    free(message);
+}
+
+static void port_order_done(void *context, struct turn_order *order) {
+    struct sim_node *node = context;
+    sim_trace(node->sim, "node %zu takes an order: %s", node->number, status_name(order->status));
+    free(order);
+}
+
+static void port_log_submit(void *context, struct turn_batch *batch) {
+    struct sim_node *node = context;
+    sim_disk_submit(&node->disk, batch);
+}
+
+static void port_log_cut(void *context, struct turn_cut *cut) {
+    struct sim_node *node = context;
+    sim_disk_cut(&node->disk, cut);
+}
+
+static enum status port_log_read(void *context, raft_index first, raft_index last,
+                                 kv_entry_visit *visit, void *visitor) {
+    struct sim_node *node = context;
+    for (raft_index index = first; index <= last; index++) {
+        const struct sim_entry *entry = sim_disk_entry(&node->disk, index);
+        enum status status = entry ? visit(visitor, &entry->entry) : STATUS_NOT_FOUND;
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static void port_state_flush(void *context, struct turn_flush *flush) {
+    struct sim_node *node = context;
+    sim_disk_flush(&node->disk, flush);
+}
+
+static void port_room_check(void *context, struct turn_room *room) {
+    struct sim_node *node = context;
+    sim_disk_check_room(&node->disk, room);
+}
+
+static void port_reply(void *context, struct turn_request *request,
+                       const struct kv_response *response) {
+    struct sim_node *node = context;
+    struct sim_call *call = (struct sim_call *)request;
+    LIST_REMOVE(call, link);
+    sim_check_reply(node->sim, node, call, response);
+    sim_client_answer(call, node, response);
+}
+
+static void port_snapshot(void *context, struct turn_snapshot *snapshot) {
+    (void)context, (void)snapshot;
+    CHECK(!"nobody asks for a snapshot");
+}
+
+static void port_publish(void *context, const struct node_status *status) {
+    (void)context, (void)status;
+}
+
+static void port_fail(void *context, enum status status, raft_index index) {
+    struct sim_node *node = context;
+    sim_fail(node->sim, "node %zu gives up at %llu: %s", node->number, (unsigned long long)index,
+             status_name(status));
+}
+
+/* ---- Life -------------------------------------------------------------------------------------- */
+
+void sim_node_open(struct sim_node *node, struct sim *sim, size_t number,
+                   const struct raft_configuration *founding) {
+    *node = (struct sim_node){
+        .sim = sim,
+        .number = number,
+        .id = number + 1,
+        .random = sim_random_of(sim_mix(sim->options.seed, number), SIM_STREAM_NODES),
+        .clock_rate_ppm = 1000000,
+        .wake_us = UINT64_MAX,
+    };
+    node->clock_local_us = sim_random_between(&node->random, 1, 1000000) * 1000;
+    sim_disk_open(&node->disk, sim, node, founding);
+}
+
+void sim_node_set_clock(struct sim_node *node, uint64_t rate_ppm) {
+    node->clock_local_us = local_us(node);
+    node->clock_true_us = node->sim->now_us;
+    node->clock_rate_ppm = rate_ppm;
+    if (!node->turn || node->pauses > 0)
+        return;
+    wake_never(node);
+    wake(node, 0); /* its timers are due at another time now */
+}
+
+static size_t runs_of(const struct sim_disk *disk, struct raft_term_run *runs) {
+    size_t count = 0;
+    for (raft_index index = disk->first_index; index <= disk->last_index; index++) {
+        raft_term term = disk->entries[index].entry.term;
+        if (count > 0 && runs[count - 1].term == term)
+            continue;
+        CHECK(count < RUNS_MAX);
+        runs[count++] = (struct raft_term_run){.first = index, .term = term};
+    }
+    return count;
+}
+
+/* Silence is for the largest timeout ever declared, and that is durable before it is declared. */
+static void declare(struct sim_node *node, struct raft_config *config) {
+    const struct sim_weather *weather = &node->sim->weather;
+    uint64_t percent = weather->has_own_timeouts ? sim_random_between(&node->random, 70, 150) : 100;
+    config->election_timeout_ms = weather->election_ms * percent / 100;
+    config->silence_ms = node->disk.declared_ms;
+    if (node->disk.declared_ms < config->election_timeout_ms)
+        node->disk.declared_ms = config->election_timeout_ms;
+}
+
+static struct raft_config engine_config(struct sim_node *node, struct raft_term_run *runs) {
+    const struct sim_disk *disk = &node->disk;
+    size_t newest = disk->configuration_count - 1;
+    struct raft_config config = {
+        .self = node->id,
+        .hard = disk->hard,
+        .cut_index = disk->first_index - 1,
+        .cut_term = disk->entries[disk->first_index - 1].entry.term,
+        .runs = runs,
+        .run_count = runs_of(disk, runs),
+        .last_index = disk->last_index,
+        .configuration = disk->configurations[newest],
+        .configuration_before = disk->configurations[newest > 0 ? newest - 1 : 0],
+        .heartbeat_ms = node->sim->weather.heartbeat_ms,
+        .has_lease_reads = node->sim->weather.has_lease_reads,
+        .seed = sim_random_next(&node->random),
+        .now_ms = local_ms(node),
+    };
+    declare(node, &config);
+    return config;
+}
+
+static struct turn_config config_of(struct sim_node *node, struct raft_term_run *runs) {
+    struct turn_config config = {
+        .ports = {.context = node,
+                  .send = port_send,
+                  .message_done = port_message_done,
+                  .order_done = port_order_done,
+                  .log_submit = port_log_submit,
+                  .log_cut = port_log_cut,
+                  .log_read = port_log_read,
+                  .state_flush = port_state_flush,
+                  .room_check = port_room_check,
+                  .reply = port_reply,
+                  .snapshot = port_snapshot,
+                  .publish = port_publish,
+                  .fail = port_fail},
+        .raft = engine_config(node, runs),
+        .identity = {.id = node->id, .cluster_id = 1},
+        .address = "",
+        .flush_ms = node->sim->weather.flush_ms,
+        .keep_entries = node->sim->weather.keep_entries,
+        .keep_bytes = UINT64_MAX / 2,
+        .stop_ms = 1000,
+    };
+    config.machine = (struct kv_machine_config){
+        .base = memory_base_view(node->disk.base),
+        .meta = memory_base_reopen(node->disk.base),
+        .generation = 1,
+        .overlay_bytes = 16 * MIB,
+        .dirty_bytes = 32 * MIB,
+        .page_count = memory_base_pages(node->disk.base),
+    };
+    config.raft.applied_index = config.machine.meta.applied_index;
+    snprintf(config.identity.name, sizeof config.identity.name, "node-%zu", node->number);
+    return config;
+}
+
+void sim_node_boot(struct sim_node *node) {
+    struct raft_term_run runs[RUNS_MAX];
+    CHECK(!node->turn);
+    STAILQ_INIT(&node->inbox);
+    LIST_INIT(&node->calls);
+    struct turn_config config = config_of(node, runs);
+    sim_trace(node->sim, "node %zu starts: term %llu, log %llu, state %llu", node->number,
+              (unsigned long long)config.raft.hard.term,
+              (unsigned long long)config.raft.last_index,
+              (unsigned long long)config.raft.applied_index);
+    enum status status = turn_new(&config, &node->turn);
+    if (status != STATUS_OK)
+        sim_fail(node->sim, "node %zu cannot start: %s", node->number, status_name(status));
+    node->seen_applied = config.raft.applied_index;
+    wake_never(node);
+    wake(node, 0);
+}
+
+/* What the turn was given and did not take yet. */
+static void drop_inbox(struct sim_node *node) {
+    while (!STAILQ_EMPTY(&node->inbox)) {
+        struct turn_event *event = STAILQ_FIRST(&node->inbox);
+        STAILQ_REMOVE_HEAD(&node->inbox, link);
+        bool is_ours = event->kind == TURN_MESSAGE || event->kind == TURN_ORDER;
+        if (is_ours)
+            free(event);
+    }
+}
+
+static void drop_calls(struct sim_node *node) {
+    while (!LIST_EMPTY(&node->calls)) {
+        struct sim_call *call = LIST_FIRST(&node->calls);
+        LIST_REMOVE(call, link);
+        sim_client_broken(call, node);
+    }
+}
+
+void sim_node_crash(struct sim_node *node) {
+    CHECK(node->turn);
+    sim_trace(node->sim, "node %zu stops", node->number);
+    sim_disk_crash(&node->disk);
+    drop_inbox(node);
+    drop_calls(node);
+    turn_free(node->turn);
+    node->turn = NULL;
+    wake_never(node);
+}
+
+void sim_node_close(struct sim_node *node) {
+    if (node->turn)
+        sim_node_crash(node);
+    sim_disk_close(&node->disk);
+}
+
+void sim_node_call(struct sim_node *node, struct sim_call *call) {
+    LIST_INSERT_HEAD(&node->calls, call, link);
+    call->turn.event.kind = TURN_REQUEST;
+    call->turn.deadline_ms = local_ms(node) + call->wait_ms;
+    sim_node_post(node, &call->turn.event);
+}
+
+bool sim_node_leads(const struct sim_node *node) {
+    return node->turn && raft_status(node->turn->raft)->role == RAFT_LEADER;
+}
+
+raft_index sim_node_applied(const struct sim_node *node) {
+    return kv_machine_meta(node->turn->machine)->applied_index;
+}

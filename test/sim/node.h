@@ -1,0 +1,55 @@
+/* One node: a turn with ports of the simulation's, a disk that outlives it, and a clock of its
+ * own. */
+#ifndef PHALANX_SIM_NODE_H
+#define PHALANX_SIM_NODE_H
+
+#include "server/parts.h"
+#include "sim/disk.h"
+
+#include <bsd/sys/queue.h>
+
+struct sim_call;
+LIST_HEAD(sim_calls, sim_call);
+
+struct sim_node {
+    struct sim *sim;
+    size_t number;
+    raft_id id; /* number + 1 */
+    struct turn *turn; /* NULL: down */
+    struct sim_disk disk;
+    struct turn_events inbox;
+    struct sim_calls calls; /* requests that the turn has */
+    struct sim_random random;
+
+    /* Its clock runs at rate_ppm of true time; the process may be frozen while it goes on. */
+    uint64_t clock_true_us;
+    uint64_t clock_local_us;
+    uint64_t clock_rate_ppm;
+    unsigned pauses; /* how many faults freeze it */
+    unsigned downs;  /* how many faults keep it down */
+
+    uint64_t wake_us; /* of the next turn planned; UINT64_MAX: none */
+    uint64_t wake_number;
+    raft_index seen_applied; /* by the checkers */
+};
+
+void sim_node_open(struct sim_node *node, struct sim *sim, size_t number,
+                   const struct raft_configuration *founding);
+void sim_node_close(struct sim_node *node);
+
+void sim_node_boot(struct sim_node *node);
+void sim_node_crash(struct sim_node *node);
+void sim_node_pause(struct sim_node *node);
+void sim_node_resume(struct sim_node *node);
+void sim_node_set_clock(struct sim_node *node, uint64_t rate_ppm);
+
+/* An event for its next turn; the node is up. */
+void sim_node_post(struct sim_node *node, struct turn_event *event);
+
+/* A client's call arrives. */
+void sim_node_call(struct sim_node *node, struct sim_call *call);
+
+bool sim_node_leads(const struct sim_node *node);
+raft_index sim_node_applied(const struct sim_node *node);
+
+#endif
