@@ -9,7 +9,7 @@ static void check_log(const struct raft *r) {
     CHECK(r->handed_index <= s->last_index);
     CHECK(r->matched_index <= s->last_index);
     CHECK(raft__trail_last_term(&r->trail) <= r->hard.term);
-    CHECK(r->truncate_from == 0 || r->truncate_from > s->commit_index);
+    CHECK(r->truncate_from == 0 || r->truncate_from == r->handed_index + 1);
 }
 
 static void check_role(const struct raft *r) {
