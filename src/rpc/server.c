@@ -179,8 +179,8 @@ static void wait_until_sent(struct rpc_server *server) {
     for (int waited_ms = 0; waited_ms < SEND_MS_MAX; waited_ms++) {
         if (atomic_load(&server->in_flight) == 0)
             return;
-        gpr_sleep_until(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                     gpr_time_from_millis(1, GPR_TIMESPAN)));
+        gpr_sleep_until(
+            gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(1, GPR_TIMESPAN)));
     }
 }
 

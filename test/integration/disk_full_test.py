@@ -138,6 +138,27 @@ def survives_a_disk_filled_by_itself(story):
 
 
 @test
+def stops_while_the_disk_is_full(story):
+    disk = story.disk(megabytes=96)
+    server = story.server(disk.path / "data", **SMALL).start()
+    ledger = story.ledger()
+    for _ in range(3):
+        load = story.load(server, ledger, value_bytes=(0, 20000)).start()
+        load.wait_for(acknowledged=50)
+        foreign = disk.fill()
+        wait_until_refused(load, server)
+        began = time.monotonic()
+        expect(server.terminate() == 0, server.log())
+        story.say("stopped after", round(time.monotonic() - began, 2), "s")
+        load.stop()
+        server.start()
+        ledger.verify(server)
+        foreign.unlink()
+        server.wait_for_status(lambda status: not status.disk_is_full, 10, "room again")
+    expect(ledger.unanswered == 0, ledger.unanswered, "writes happened and were not answered")
+
+
+@test
 def fills_and_recovers_again_and_again(story):
     """To a little less each time: it runs full at different places, and now and then not at all."""
     disk = story.disk(megabytes=96)

@@ -176,7 +176,7 @@ def rebuilds_nothing_when_the_state_was_lost(story):
     """What was cut from the log is in the state only."""
     server = story.server(LOG_KEEP_ENTRIES=0, LOG_KEEP_MB=0, STATE_FLUSH_MS=1).start()
     client = server.client()
-    for number in range(2000):
+    for number in range(500):
         client.put(f"key-{number}", "value")
     server.wait_for_status(lambda status: status.first_index > 1, 10, "a cut log")
     expect(server.terminate() == 0)
