@@ -14,7 +14,7 @@ UNSAID = {("UNAVAILABLE", False), ("CANCELLED", False)}
 
 
 def stop_under_load(story, server, ledger, number):
-    load = story.load(server, ledger).start()
+    load = story.load(server, ledger, writers=48, keys=10, value_bytes=(0, 200)).start()
     load.wait_for(acknowledged=story.random.randrange(1, 400))
     began = time.monotonic()
     expect(server.terminate(number) == 0, server.log())
