@@ -360,12 +360,7 @@ static enum status bind_debug(struct server *s) {
         .context = s,
         .read_status = on_status,
     };
-    enum status status = debug_server_new(&config, &s->debug);
-    if (status != STATUS_OK)
-        log_error("cannot listen for the debug page",
-                  log_text("debug_addr", s->settings->debug_address),
-                  log_status("status", status));
-    return status;
+    return debug_server_new(&config, &s->debug); /* it logs why not */
 }
 
 /* ADVERTISE_ADDR, else GRPC_ADDR with the port that was bound; for a wildcard, this host's name

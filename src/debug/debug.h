@@ -31,7 +31,7 @@ struct debug_server_config {
     void *context;
 };
 
-/* Listens and answers from here on, on threads of its own.
+/* Listens and answers from here on, on threads of its own. Where it does not, it logs why.
  *
  * STATUS_BUSY       the port is taken.
  * STATUS_INVALID    the address cannot be understood or does not belong to this host.

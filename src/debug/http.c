@@ -271,17 +271,23 @@ static enum status status_of_reason(const char *reason) {
     return is_about_ports ? STATUS_INVALID : STATUS_NO_MEMORY;
 }
 
+static void log_refused(const char *address, const char *reason) {
+    log_error("debug server cannot listen", log_text("debug_addr", address),
+              log_text("reason", reason));
+}
+
 static enum status start(struct debug_server *server, const char *address) {
     char listen[LISTEN_BYTES_MAX];
-    if (!debug__print_listen(address, listen, sizeof listen))
+    if (!debug__print_listen(address, listen, sizeof listen)) {
+        log_refused(address, "it is no address");
         return STATUS_INVALID;
+    }
     mg_init_library(0);
     server->web = start_on(server, listen);
     if (server->web)
         return STATUS_OK;
     mg_exit_library();
-    log_error("debug server cannot listen", log_text("address", address),
-              log_text("reason", server->reason));
+    log_refused(address, server->reason);
     return status_of_reason(server->reason);
 }
 
@@ -289,8 +295,10 @@ enum status debug_server_new(const struct debug_server_config *config,
                              struct debug_server **ret_server) {
     CHECK(config->read_status);
     struct debug_server *server = calloc(1, sizeof *server);
-    if (!server)
+    if (!server) {
+        log_refused(config->address, "no memory");
         return STATUS_NO_MEMORY;
+    }
     server->read_status = config->read_status;
     server->context = config->context;
     server->stall_ms = config->stall_ms;

@@ -10,11 +10,19 @@
 
 _Static_assert(KEY_BYTES_MAX == 480 && VALUE_BYTES_MAX == 1048576, "the sentences name them");
 
+/* A scan also starts behind the longest key: at the key with a zero byte after it, as pages do. */
+static bool key_fits(const struct kv_request *request) {
+    size_t len = request->key.len;
+    bool is_behind = request->operation == KV_SCAN && len == KEY_BYTES_MAX + 1 &&
+                     request->key.data[KEY_BYTES_MAX] == 0;
+    return len <= KEY_BYTES_MAX || is_behind;
+}
+
 const char *kv_request_check(const struct kv_request *request) {
     bool is_scan = request->operation == KV_SCAN;
     if (!is_scan && request->key.len == 0)
         return "key: must not be empty";
-    if (request->key.len > KEY_BYTES_MAX)
+    if (!key_fits(request))
         return is_scan ? "start: at most 480 bytes" : "key: at most 480 bytes";
     if (request->end.len > KEY_BYTES_MAX)
         return "end: at most 480 bytes";

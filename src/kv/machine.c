@@ -87,8 +87,8 @@ enum status kv__machine_remove(struct kv_machine *m, struct bytes key, struct by
 /* ---- Clients' keys ------------------------------------------------------------------------- */
 
 static struct kv_internal_key user_key(struct bytes key) {
-    CHECK(key.len <= KEY_BYTES_MAX);
     struct kv_internal_key internal = {.len = 1 + key.len};
+    CHECK(internal.len <= sizeof internal.data);
     internal.data[0] = KV_TABLE_KEY;
     if (key.len > 0)
         memcpy(internal.data + 1, key.data, key.len);

@@ -17,9 +17,9 @@ struct kv_machine {
     struct kv_item *items;   /* SCAN_ITEMS_MAX: a scan's answer */
 };
 
-/* An internal key in its own memory. */
+/* An internal key in its own memory; with room for the place behind the longest one. */
 struct kv_internal_key {
-    uint8_t data[KV_INTERNAL_KEY_BYTES_MAX];
+    uint8_t data[KV_INTERNAL_KEY_BYTES_MAX + 1];
     size_t len;
 };
 

@@ -80,48 +80,34 @@ static void *take_memory(struct kv_overlay *overlay, size_t size) {
     return memory;
 }
 
-/* Where a key is in the tree, or would be. */
-struct place {
-    struct kv_overlay_node *node;   /* NULL: not there, and would be a child of `parent` */
-    struct kv_overlay_node *parent; /* NULL: of nobody, as the root */
-    bool is_left;                   /* which child */
-};
-
-static struct place find_place(const struct kv_overlay *overlay, struct bytes key) {
-    struct place place = {.node = RB_ROOT(&overlay->tree)};
-    while (place.node) {
-        int order = bytes_compare(key, kv__overlay_key(place.node));
-        if (order == 0)
-            break;
-        place.parent = place.node;
-        place.is_left = order < 0;
-        place.node = place.is_left ? RB_LEFT(place.node, link) : RB_RIGHT(place.node, link);
+/* The first node at or after `key`, and in `ret_is_equal` whether it is at it. */
+static struct kv_overlay_node *find_at_or_after(const struct kv_overlay *overlay, struct bytes key,
+                                                bool *ret_is_equal) {
+    struct kv_overlay_node *node = RB_ROOT(&overlay->tree);
+    struct kv_overlay_node *after = NULL;
+    *ret_is_equal = false;
+    while (node) {
+        int order = bytes_compare(key, kv__overlay_key(node));
+        if (order == 0) {
+            *ret_is_equal = true;
+            return node;
+        }
+        if (order < 0)
+            after = node;
+        node = order < 0 ? RB_LEFT(node, link) : RB_RIGHT(node, link);
     }
-    return place;
-}
-
-/* What RB_INSERT does after its search; ours was done already. */
-static void link_node(struct kv_overlay *overlay, const struct place *place,
-                      struct kv_overlay_node *node) {
-    RB_SET(node, place->parent, link);
-    if (!place->parent)
-        RB_ROOT(&overlay->tree) = node;
-    else if (place->is_left)
-        RB_LEFT(place->parent, link) = node;
-    else
-        RB_RIGHT(place->parent, link) = node;
-    tree_RB_INSERT_COLOR(&overlay->tree, node);
-    overlay->count++;
+    return after;
 }
 
 static struct kv_overlay_node *find_or_add(struct kv_overlay *overlay, struct bytes key,
                                            size_t record_len) {
     CHECK(key.len > 0 && key.len <= UINT32_MAX && record_len <= UINT32_MAX);
-    struct place place = find_place(overlay, key);
-    if (place.node)
-        return place.node;
-    size_t head = align_up(sizeof(struct kv_overlay_node) + key.len);
-    struct kv_overlay_node *node = take_memory(overlay, head + record_len);
+    bool is_equal;
+    struct kv_overlay_node *node = find_at_or_after(overlay, key, &is_equal);
+    if (is_equal)
+        return node;
+    size_t head = align_up(sizeof *node + key.len);
+    node = take_memory(overlay, head + record_len);
     if (!node)
         return NULL;
     node->record = (uint8_t *)node + head;
@@ -130,7 +116,8 @@ static struct kv_overlay_node *find_or_add(struct kv_overlay *overlay, struct by
     node->key_len = (uint32_t)key.len;
     node->is_deleted = true;
     memcpy(node->key, key.data, key.len);
-    link_node(overlay, &place, node);
+    (void)RB_INSERT(tree, &overlay->tree, node); /* no equal key is there */
+    overlay->count++;
     return node;
 }
 
@@ -161,14 +148,14 @@ enum status kv__overlay_delete(struct kv_overlay *overlay, struct bytes key) {
 }
 
 const struct kv_overlay_node *kv__overlay_find(const struct kv_overlay *overlay, struct bytes key) {
-    return find_place(overlay, key).node;
+    bool is_equal;
+    const struct kv_overlay_node *node = find_at_or_after(overlay, key, &is_equal);
+    return is_equal ? node : NULL;
 }
 
 const struct kv_overlay_node *kv__overlay_seek(const struct kv_overlay *overlay, struct bytes key) {
-    struct place place = find_place(overlay, key);
-    if (place.node || !place.parent || place.is_left)
-        return place.node ? place.node : place.parent;
-    return kv__overlay_next(place.parent);
+    bool is_equal;
+    return find_at_or_after(overlay, key, &is_equal);
 }
 
 /* The tree's macro takes a node that it may change; it does not. */

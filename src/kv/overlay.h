@@ -46,7 +46,8 @@ static inline struct bytes kv__overlay_key(const struct kv_overlay_node *node) {
 }
 
 static inline struct bytes kv__overlay_record(const struct kv_overlay_node *node) {
-    return bytes_of(node->is_deleted ? NULL : node->record, node->is_deleted ? 0 : node->record_len);
+    return bytes_of(node->is_deleted ? NULL : node->record,
+                    node->is_deleted ? 0 : node->record_len);
 }
 
 #endif

@@ -6,6 +6,8 @@
 #include "kv/kv.h"
 #include "node_status.h"
 
+#include <grpc/slice.h>
+
 /* A request's message. What `ret_request` points to lies in `body`. False: not that message, or
  * one that says something we do not know; then `ret_request` is undefined. */
 bool rpc__decode_request(enum kv_operation operation, struct bytes body,
@@ -16,10 +18,11 @@ bool rpc__decode_request(enum kv_operation operation, struct bytes body,
  * request is. */
 struct bytes rpc__bytes_in_body(struct bytes body, const char *data, size_t len);
 
-/* A response's message: its size first, then the bytes into the caller's memory of that size. */
-size_t rpc__response_size(enum kv_operation operation, const struct kv_response *response);
-void rpc__response_encode(enum kv_operation operation, const struct kv_response *response,
-                          uint8_t *data, size_t size);
+/* A response's message, for gRPC to send; the caller's. Copies what it needs of `response`. */
+grpc_slice rpc__response_encode(enum kv_operation operation, const struct kv_response *response);
+
+/* SaveSnapshotResponse, likewise. */
+grpc_slice rpc__chunk_encode(struct bytes chunk);
 
 /* StatusResponse. Its size is bounded by that of its texts. */
 #define RPC__STATUS_BYTES_MAX ((size_t)2048)
@@ -27,9 +30,5 @@ size_t rpc__status_encode(const struct node_status *status, uint8_t data[RPC__ST
 
 /* Whether `body` is a message at all, for requests without fields. */
 bool rpc__decode_empty(struct bytes body);
-
-/* What stands before a chunk's bytes in a SaveSnapshotResponse; returns its length. */
-#define RPC__CHUNK_HEADER_BYTES_MAX ((size_t)11)
-size_t rpc__chunk_header_encode(size_t chunk_len, uint8_t data[RPC__CHUNK_HEADER_BYTES_MAX]);
 
 #endif

@@ -64,18 +64,11 @@ void *rpc_call_user(struct rpc_call *call) {
     return call->user;
 }
 
-static grpc_slice encode(enum kv_operation operation, const struct kv_response *response) {
-    size_t size = rpc__response_size(operation, response);
-    grpc_slice body = grpc_slice_malloc(size);
-    rpc__response_encode(operation, response, GRPC_SLICE_START_PTR(body), size);
-    return body;
-}
-
 void rpc_reply(struct rpc_call *call, const struct kv_response *response) {
     struct rpc__answer answer = {.code = rpc__code_of(response->status)};
     if (response->status == STATUS_OK) {
         answer.has_body = true;
-        answer.body = encode(operation_of(call->method), response);
+        answer.body = rpc__response_encode(operation_of(call->method), response);
     } else {
         answer.detail = response->detail != NULL ? response->detail : status_text(response->status);
         answer.is_not_applied = response->is_not_applied;

@@ -69,8 +69,8 @@ void rpc_server_set_serving(struct rpc_server *server, bool is_serving);
  * but snapshot streams are told to end. Returns at once. */
 void rpc_server_drain(struct rpc_server *server);
 
-/* Cancels what is left, waits for it, joins the threads. All calls handed over must have been
- * answered, all streams finished. */
+/* Lets answers leave, cancels what is left, waits for it, joins the threads. All calls handed over
+ * must have been answered, all streams finished. */
 void rpc_server_free(struct rpc_server *server);
 
 /* The holder's memory beside the call: `user_bytes`, aligned for anything. */

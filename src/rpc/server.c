@@ -5,6 +5,7 @@
 
 #include <grpc/grpc_security.h>
 #include <grpc/support/log.h>
+#include <grpc/support/time.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,9 @@
 #define BUFFER_BYTES_MAX (8 * UNAPPLIED_BYTES_MAX)
 
 #define HANDSHAKE_MS_MAX 10000
+
+/* How long a stop waits for answers to leave. */
+#define SEND_MS_MAX 2000
 
 /* A silent connection is asked this often whether it is there, and has this long to say so. */
 #define KEEPALIVE_MS 30000
@@ -169,6 +173,17 @@ void rpc_server_drain(struct rpc_server *server) {
     rpc_server_set_serving(server, false);
 }
 
+/* Answers already given are on their way for an instant; a caller that does not take its own is not
+ * waited for longer than this. */
+static void wait_until_sent(struct rpc_server *server) {
+    for (int waited_ms = 0; waited_ms < SEND_MS_MAX; waited_ms++) {
+        if (atomic_load(&server->in_flight) == 0)
+            return;
+        gpr_sleep_until(
+            gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(1, GPR_TIMESPAN)));
+    }
+}
+
 static void wait_until_stopped(struct rpc_server *server) {
     pthread_mutex_lock(&server->stop_lock);
     while (!server->has_stopped)
@@ -180,6 +195,7 @@ void rpc_server_free(struct rpc_server *server) {
     if (server == NULL)
         return;
     rpc_server_drain(server);
+    wait_until_sent(server);
     grpc_server_shutdown_and_notify(server->grpc, server->queues[0].cq, &server->stopped);
     grpc_server_cancel_all_calls(server->grpc);
     if (server->is_started)

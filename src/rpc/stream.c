@@ -155,13 +155,7 @@ static bool is_useless(struct rpc_stream *stream) {
 }
 
 static grpc_byte_buffer *message_of(struct bytes chunk) {
-    uint8_t header[RPC__CHUNK_HEADER_BYTES_MAX];
-    size_t header_len = rpc__chunk_header_encode(chunk.len, header);
-    grpc_slice message = grpc_slice_malloc(header_len + chunk.len);
-    uint8_t *data = GRPC_SLICE_START_PTR(message);
-    memcpy(data, header, header_len);
-    if (chunk.len > 0)
-        memcpy(data + header_len, chunk.data, chunk.len);
+    grpc_slice message = rpc__chunk_encode(chunk);
     grpc_byte_buffer *body = grpc_raw_byte_buffer_create(&message, 1);
     grpc_slice_unref(message);
     return body;

@@ -19,7 +19,7 @@
 #define CONNECTIONS_MAX 256
 #define CODES 17
 
-enum op { OP_PUT, OP_GET, OP_MIXED };
+enum op { OP_PUT, OP_GET, OP_MIXED, OP_FILL };
 
 struct target {
     const char *name;
@@ -53,6 +53,7 @@ struct tally {
     struct histogram latencies_ns;
     uint64_t codes[CODES];
     uint64_t others;
+    uint64_t calls; /* completed, warm-up and end included */
     uint64_t started_ns;
     uint64_t ended_ns;
     uint64_t cpu_started_us;
@@ -71,8 +72,9 @@ struct load {
     struct rpc_client *clients[CONNECTIONS_MAX];
     struct lane *lanes;
     uint64_t random;
-    uint8_t *message; /* a PutRequest; a GetRequest is its first part, the key */
-    size_t put_bytes; /* of the whole message */
+    uint64_t next_key; /* to fill */
+    uint8_t *message;  /* a PutRequest; a GetRequest is its first part, the key */
+    size_t put_bytes;  /* of the whole message */
     struct tally tally;
     bool is_counting;
 };
@@ -104,9 +106,10 @@ static _Noreturn void usage(const char *wrong) {
     if (wrong != NULL)
         fprintf(stderr, "phalanx-load: %s\n", wrong);
     fputs("usage: phalanx-load [-addr HOST:PORT[,...]] [-target phalanx|etcd|echo]\n"
-          "  [-op put|get|mixed] [-inflight N] [-connections N] [-keys N] [-value-bytes N]\n"
+          "  [-op put|get|mixed|fill] [-inflight N] [-connections N] [-keys N] [-value-bytes N]\n"
           "  [-seconds S | -requests N] [-warmup S] [-timeout MS] [-seed N]\n"
-          "-inflight counts over all connections; connections take turns at the addresses.\n",
+          "fill puts every key once. -inflight counts over all connections; these take turns at\n"
+          "the addresses.\n",
           wrong != NULL ? stderr : stdout);
     exit(wrong != NULL ? 2 : 0);
 }
@@ -142,7 +145,9 @@ static enum op op_named(const char *name) {
         return OP_GET;
     if (strcmp(name, "mixed") == 0)
         return OP_MIXED;
-    usage("-op: put, get or mixed");
+    if (strcmp(name, "fill") == 0)
+        return OP_FILL;
+    usage("-op: put, get, mixed or fill");
 }
 
 static void set_option(struct options *options, int option, const char *text) {
@@ -191,6 +196,10 @@ static struct options parse_options(int argc, char **argv) {
         set_option(&options, option, optarg);
     if (optind != argc)
         usage("takes no arguments");
+    if (options.op == OP_FILL) {
+        options.requests = options.keys;
+        options.warmup_s = 0;
+    }
     return options;
 }
 
@@ -225,7 +234,8 @@ static void make_message(struct load *load) {
 
 /* "key-" and twelve digits. */
 static void set_key(struct load *load) {
-    uint64_t key = next_random(load) % load->options.keys;
+    bool is_fill = load->options.op == OP_FILL;
+    uint64_t key = (is_fill ? load->next_key++ : next_random(load)) % load->options.keys;
     uint8_t *text = load->message + 2;
     memcpy(text, "key-", 4);
     for (int i = KEY_BYTES - 1; i >= 4; i--, key /= 10)
@@ -236,7 +246,8 @@ static void set_key(struct load *load) {
 
 static bool is_put(struct load *load) {
     switch (load->options.op) {
-    case OP_PUT: return true;
+    case OP_PUT:
+    case OP_FILL: return true;
     case OP_GET: return false;
     case OP_MIXED: return (next_random(load) >> 32 & 1) != 0;
     }
@@ -261,6 +272,7 @@ static struct lane *take(struct load *load, uint64_t wait_ms) {
     if (rpc_queue_next(load->queue, wait_ms, &completion) != STATUS_OK)
         return NULL;
     struct lane *lane = completion.tag;
+    load->tally.calls++;
     if (!load->is_counting)
         return lane;
     unsigned code = (unsigned)completion.outcome.code;
@@ -315,7 +327,7 @@ static void print_errors(const struct tally *tally) {
 }
 
 static void print_line(const struct load *load) {
-    static const char *const ops[] = {"put", "get", "mixed"};
+    static const char *const ops[] = {"put", "get", "mixed", "fill"};
     const struct options *options = &load->options;
     const struct tally *tally = &load->tally;
     const struct histogram *latencies = &tally->latencies_ns;
@@ -325,6 +337,7 @@ static void print_line(const struct load *load) {
            ",\"keys\":%" PRIu64 ",\"value_bytes\":%" PRIu64 ",\"seconds\":%.3f,",
            options->target->name, ops[options->op], options->inflight, options->connections,
            options->keys, options->value_bytes, took_s);
+    printf("\"calls\":%" PRIu64 ",", tally->calls);
     printf("\"ok\":%" PRIu64 ",\"ops_per_second\":%.1f,", tally->codes[0],
            (double)tally->codes[0] / took_s);
     printf("\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,",

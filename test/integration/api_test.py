@@ -300,6 +300,19 @@ def pages_through_what_is_too_much_for_one_answer(story):
     expect({item.key: item.value for page in pages for item in page.items} == wanted)
 
 
+@test
+def pages_past_the_longest_keys(story):
+    server = story.server(STATE_FLUSH_MS=50).start()
+    client = server.client()
+    keys = [b"k" * (KEY_BYTES_MAX - 1), b"k" * (KEY_BYTES_MAX - 1) + b"a",
+            b"k" * (KEY_BYTES_MAX - 1) + b"b", b"l", b"\xff" * KEY_BYTES_MAX]
+    for key in keys:
+        client.put(key, "v")
+    for _ in range(2):
+        expect([item.key for item in client.scan_all(limit=1)] == keys)
+        server.wait_for_status(lambda status: status.flushed_index == status.applied_index)
+
+
 # ---- Bad input ----------------------------------------------------------------------------------
 
 @test

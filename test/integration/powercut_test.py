@@ -1,5 +1,7 @@
 """A power cut: what was synced stays, the rest is gone. On an ext4 of its own (support/disk.py)."""
 
+import shutil
+
 from support import expect, main, test
 
 # Flushes and cuts every few writes, so that cuts of the power fall into them too.
@@ -63,6 +65,7 @@ def keeps_a_directory_made_just_before_the_power_goes(story):
         lose_power(disk, server, load)
         check_restart(server, ledger)
         expect(ledger.count("acknowledged") > 0)
+        shutil.rmtree(disk.path / f"a-{number}")
 
 
 if __name__ == "__main__":

@@ -43,13 +43,26 @@ static void refuses_an_empty_key_of_all_but_a_scan(void **state) {
 
 static void takes_keys_of_480_bytes_and_no_more(void **state) {
     (void)state;
+    uint8_t key[481];
+    memset(key, 'k', sizeof key);
     for (enum kv_operation operation = KV_PUT; operation <= KV_SCAN; operation++) {
-        struct kv_request request = {.operation = operation, .key = bytes_of(zeros, 480)};
+        struct kv_request request = {.operation = operation, .key = bytes_of(key, 480)};
         assert_null(kv_request_check(&request));
         request.key.len = 481;
         assert_refused(&request, operation == KV_SCAN ? "start: at most 480 bytes"
                                                       : "key: at most 480 bytes");
     }
+}
+
+static void lets_a_scan_start_behind_the_longest_key(void **state) {
+    (void)state;
+    struct kv_request request = {.operation = KV_SCAN, .key = bytes_of(zeros, 481)};
+    assert_null(kv_request_check(&request));
+    request.key.len = 482;
+    assert_refused(&request, "start: at most 480 bytes");
+    request.operation = KV_GET;
+    request.key.len = 481;
+    assert_refused(&request, "key: at most 480 bytes");
 }
 
 static void takes_an_end_of_480_bytes_and_no_more(void **state) {
@@ -335,6 +348,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_an_empty_key_of_all_but_a_scan),
         cmocka_unit_test(takes_keys_of_480_bytes_and_no_more),
+        cmocka_unit_test(lets_a_scan_start_behind_the_longest_key),
         cmocka_unit_test(takes_an_end_of_480_bytes_and_no_more),
         cmocka_unit_test(takes_values_of_a_mebibyte_and_no_more),
         cmocka_unit_test(takes_an_empty_value),

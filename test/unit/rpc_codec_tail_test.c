@@ -19,10 +19,10 @@ static bool lies_within(struct bytes inner, struct bytes outer) {
 static void check_put(struct bytes key, struct bytes value) {
     upb_Arena *arena = upb_Arena_New();
     phalanx_v1_PutRequest *put = phalanx_v1_PutRequest_new(arena);
-    phalanx_v1_PutRequest_set_key(
-        put, upb_StringView_FromDataAndSize((const char *)key.data, key.len));
-    phalanx_v1_PutRequest_set_value(
-        put, upb_StringView_FromDataAndSize((const char *)value.data, value.len));
+    phalanx_v1_PutRequest_set_key(put,
+                                  upb_StringView_FromDataAndSize((const char *)key.data, key.len));
+    phalanx_v1_PutRequest_set_value(put, upb_StringView_FromDataAndSize((const char *)value.data,
+                                                                        value.len));
     size_t len = 0;
     const char *data = phalanx_v1_PutRequest_serialize(put, arena, &len);
     struct bytes body = bytes_of(data, len);

@@ -169,11 +169,17 @@ static void survives_every_cut_and_every_flipped_bit(void **state) {
 
 /* ---- Answers ------------------------------------------------------------------------------- */
 
-static struct bytes encode(enum kv_operation operation, const struct kv_response *response) {
-    size_t size = rpc__response_size(operation, response);
+/* What is in a slice, as long as the arena is there. */
+static struct bytes take(grpc_slice slice) {
+    size_t size = GRPC_SLICE_LENGTH(slice);
     uint8_t *data = upb_Arena_Malloc(arena, size + 1);
-    rpc__response_encode(operation, response, data, size);
+    memcpy(data, GRPC_SLICE_START_PTR(slice), size);
+    grpc_slice_unref(slice);
     return bytes_of(data, size);
+}
+
+static struct bytes encode(enum kv_operation operation, const struct kv_response *response) {
+    return take(rpc__response_encode(operation, response));
 }
 
 static void writes_a_put_answer(void **state) {
@@ -215,6 +221,33 @@ static void writes_a_get_answer(void **state) {
     assert_int_equal(phalanx_v1_GetResponse_create_revision(get), 400);
     assert_int_equal(phalanx_v1_GetResponse_version(get), 3);
     assert_int_equal(encode(KV_GET, &(struct kv_response){0}).len, 0);
+}
+
+/* Around where the bytes stop fitting the block on the stack, and the largest. */
+static void writes_a_value_of_any_length(void **state) {
+    (void)state;
+    static uint8_t value[VALUE_BYTES_MAX];
+    static const size_t lengths[] = {1, 127, 128, 511, 512, 513, 1000, 2048, 65536, sizeof value};
+    memset(value, 'v', sizeof value);
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        struct kv_response found = {.is_found = true,
+                                    .item = {.value = bytes_of(value, lengths[i]),
+                                             .mod_revision = INT64_MAX,
+                                             .create_revision = INT64_MAX,
+                                             .version = INT64_MAX}};
+        struct bytes body = encode(KV_GET, &found);
+        const phalanx_v1_GetResponse *get =
+            phalanx_v1_GetResponse_parse((const char *)body.data, body.len, arena);
+        assert_non_null(get);
+        assert_int_equal(phalanx_v1_GetResponse_value(get).size, lengths[i]);
+        assert_memory_equal(phalanx_v1_GetResponse_value(get).data, value, lengths[i]);
+        assert_true(phalanx_v1_GetResponse_version(get) == INT64_MAX);
+    }
+}
+
+static void writes_a_scan_answer_without_items(void **state) {
+    (void)state;
+    assert_int_equal(encode(KV_SCAN, &(struct kv_response){0}).len, 0);
 }
 
 static void writes_a_scan_answer_of_the_largest_size(void **state) {
@@ -266,15 +299,17 @@ static void writes_what_a_node_says_of_itself(void **state) {
     assert_view(phalanx_v1_StatusResponse_leader_address(read), status.leader_address);
 }
 
-static void a_chunk_is_its_header_and_its_bytes(void **state) {
+static void writes_a_chunk(void **state) {
     (void)state;
-    static uint8_t message[RPC__CHUNK_HEADER_BYTES_MAX + 65536];
-    size_t header_len = rpc__chunk_header_encode(65536, message);
+    static uint8_t chunk[65536];
+    memset(chunk, 'c', sizeof chunk);
+    struct bytes body = take(rpc__chunk_encode(bytes_of(chunk, sizeof chunk)));
     const phalanx_v1_SaveSnapshotResponse *read =
-        phalanx_v1_SaveSnapshotResponse_parse((const char *)message, header_len + 65536, arena);
+        phalanx_v1_SaveSnapshotResponse_parse((const char *)body.data, body.len, arena);
     assert_non_null(read);
-    assert_int_equal(phalanx_v1_SaveSnapshotResponse_chunk(read).size, 65536);
-    assert_int_equal(rpc__chunk_header_encode(0, message), 0);
+    assert_int_equal(phalanx_v1_SaveSnapshotResponse_chunk(read).size, sizeof chunk);
+    assert_memory_equal(phalanx_v1_SaveSnapshotResponse_chunk(read).data, chunk, sizeof chunk);
+    assert_int_equal(take(rpc__chunk_encode(bytes_of(NULL, 0))).len, 0);
 }
 
 #define CODEC_TEST(name) cmocka_unit_test_setup_teardown(name, make_arena, free_arena)
@@ -291,9 +326,11 @@ int main(void) {
         CODEC_TEST(writes_a_put_answer),
         CODEC_TEST(writes_a_delete_answer),
         CODEC_TEST(writes_a_get_answer),
+        CODEC_TEST(writes_a_value_of_any_length),
+        CODEC_TEST(writes_a_scan_answer_without_items),
         CODEC_TEST(writes_a_scan_answer_of_the_largest_size),
         CODEC_TEST(writes_what_a_node_says_of_itself),
-        CODEC_TEST(a_chunk_is_its_header_and_its_bytes),
+        CODEC_TEST(writes_a_chunk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,7 +212,7 @@ static int stop(void **state) {
  */
 
 static struct bytes put_of(size_t key_len, size_t value_len) {
-    static uint8_t body[4 * MIB];
+    static uint8_t body[MESSAGE_BYTES_MAX + KIB];
     uint8_t *text = calloc(1, key_len + value_len + 1);
     upb_Arena *arena = upb_Arena_New();
     phalanx_v1_PutRequest *put = phalanx_v1_PutRequest_new(arena);
@@ -428,7 +428,7 @@ static void what_breaks_a_limit_is_invalid(void **state) {
 
 static void a_message_that_is_too_large_is_refused(void **state) {
     (void)state;
-    assert_int_equal(call(PUT, put_of(1, 3 * MIB)).code, GRPC_STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(call(PUT, put_of(1, MESSAGE_BYTES_MAX)).code, GRPC_STATUS_RESOURCE_EXHAUSTED);
     assert_int_equal(call(PUT, put_of(1, 1)).code, GRPC_STATUS_OK);
 }
 

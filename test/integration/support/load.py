@@ -49,6 +49,7 @@ class Ledger:
         self.doubts = {}  # key: Doubt
         self.refused = set()  # values that must never be seen
         self.top_revision = 0  # acknowledged or read
+        self.unanswered = 0  # in doubt, and then seen to have happened
         self.counts = {"acknowledged": 0, "refused": 0, "unknown": 0}
 
     def count(self, what):
@@ -106,7 +107,10 @@ class Ledger:
         """A named write that may have happened: asked again, it happened once."""
         for key, doubt in list(self.doubts.items()):
             if doubt.request_id and self.random.random() < 0.7:
-                answer = client.put(key, doubt.state.value, request_id=doubt.request_id)
+                try:
+                    answer = client.put(key, doubt.state.value, request_id=doubt.request_id)
+                except CallFailed:
+                    continue  # it stays in doubt
                 before = self.known.get(key, ABSENT)
                 self.known[key] = before.after_put(doubt.state.value, answer.revision)
                 del self.doubts[key]
@@ -129,6 +133,7 @@ class Ledger:
             expect(found.revision > self._floor_of(known) and
                    found == known.after_put(found.value, found.revision),
                    key, "is", _show(found), "after", _show(known))
+            self.unanswered += 1
         self.known[key] = found
 
     @staticmethod

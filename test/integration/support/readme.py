@@ -1,0 +1,151 @@
+"""README.md as a test: its blocks run in order, as a newcomer would do it.
+
+    ```console            commands after "$ ", and what they print; "..." stands for anything, on
+                          a line of its own for any lines. All run in one shell.
+    ```console grpcurl    likewise, where the program grpcurl is at hand
+    ```sh server          starts a server, which runs until the end
+    ```python hello.py    is saved under that name; so are others with a name
+
+Other blocks are not run. The ports 9000 and 8080 are replaced by free ones."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+from support.story import CLI, ROOT, SERVER, expect, wait_until
+
+README = ROOT / "README.md"
+NEEDS = {"python": "/usr/bin/python3"}  # of a block: the program, if it has another name
+FENCE = re.compile(r"^```(\S*) ?(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
+
+
+def blocks():
+    """(language, word after it, text) of each."""
+    return FENCE.findall(README.read_text())
+
+
+def matches(wanted, got):
+    pattern = "".join(r"(?:.*\n)*" if line == "..." else
+                      ".*".join(re.escape(part) for part in line.split("...")) + r"\n"
+                      for line in wanted.rstrip("\n").split("\n"))
+    return re.fullmatch(pattern, got.rstrip("\n") + "\n")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class Session:
+    """A clone of the repository as far as the README needs it, and a shell there. `programs`: where
+    to find clients, by their block's word; None: leave it out."""
+
+    def __init__(self, story, programs, environment=()):
+        self.story = story
+        self.programs = programs
+        self.directory = story.directory / "clone"
+        self.clone()
+        self.ports = {"9000": str(free_port()), "8080": str(free_port())}
+        path = [os.path.dirname(program) for program in programs.values() if program]
+        self.environment = {
+            "HOME": str(story.directory), "LC_ALL": "C.UTF-8",
+            "PATH": ":".join([*path, os.environ["PATH"]]),
+            "PHALANX_ADDR": "127.0.0.1:" + self.ports["9000"], **dict(environment)}
+        self.shell = None
+
+    def clone(self):
+        (self.directory / "build/bin").mkdir(parents=True)
+        for binary in (SERVER, CLI):
+            (self.directory / "build/bin" / os.path.basename(binary)).symlink_to(binary)
+        (self.directory / "proto").symlink_to(ROOT / "proto")
+        (self.directory / "scripts").mkdir()
+        run = self.directory / "scripts/run.sh"
+        run.write_bytes((ROOT / "scripts/run.sh").read_bytes())
+        run.chmod(0o755)
+
+    def here(self, text):
+        return re.sub(r"(?<=:)(9000|8080)\b", lambda port: self.ports[port[0]], text)
+
+    def as_printed(self, text):
+        for printed, port in self.ports.items():
+            text = text.replace(":" + port, ":" + printed)
+        return text
+
+    # ---- Blocks
+
+    def run(self):
+        """All of them; returns how many commands ran."""
+        count = 0
+        for language, word, text in blocks():
+            if language == "console" and self.is_at_hand(word):
+                count += self.run_console(text)
+            elif (language, word) == ("sh", "server"):
+                self.start_server(text)
+            elif re.fullmatch(r"[a-z]+\.[a-z]+", word):
+                (self.directory / word).write_text(self.here(text))
+        return count
+
+    def is_at_hand(self, word):
+        if not word:
+            return True
+        if self.programs.get(word):
+            return True
+        self.story.say(f"skipped the commands that need {word}")
+        return False
+
+    def start_server(self, text):
+        log = open(self.story.directory / "server.log", "wb")
+        server = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "bash", "-c", "exec env " +
+                                   self.here(text)], cwd=self.directory, env=self.environment,
+                                  stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        log.close()
+
+        def end():
+            server.send_signal(signal.SIGTERM)
+            expect(server.wait(timeout=20) == 0, "the server ended with", server.returncode)
+
+        self.story.at_end(end)
+        port = int(self.ports["9000"])
+
+        def is_listening():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+        wait_until(is_listening, 20, "that the server listens")
+
+    def run_console(self, text):
+        steps = re.findall(r"^\$ (.*\n)((?:(?!\$ ).*\n)*)", text, re.MULTILINE)
+        expect(steps and text.startswith("$ "), "a block without a command:", text)
+        for command, wanted in steps:
+            got = self.as_printed(self.command(self.here(command)))
+            expect(matches(wanted, got),
+                   f"README: $ {command}wanted:\n{wanted}got:\n{got}")
+        return len(steps)
+
+    def command(self, text, seconds=60):
+        """In the one shell, whose working directory and variables last; what it prints."""
+        if self.shell is None:
+            self.shell = subprocess.Popen(["bash", "--norc"], cwd=self.directory,
+                                          env=self.environment, stdin=subprocess.PIPE,
+                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            os.set_blocking(self.shell.stdout.fileno(), False)
+            self.story.at_end(self.end_shell)
+        mark = b"\n-- that was it --\n"
+        self.shell.stdin.write(text.encode() + b"printf '\\n-- that was it --\\n'\n")
+        self.shell.stdin.flush()
+        output = b""
+        end = time.monotonic() + seconds
+        while not output.endswith(mark):
+            expect(time.monotonic() < end, f"$ {text}: no end after {seconds} s; it said", output)
+            expect(self.shell.poll() is None, "the shell ended:", output)
+            output += self.shell.stdout.read() or b""
+            time.sleep(0.005)
+        return output[:-len(mark)].decode(errors="replace")
+
+    def end_shell(self):
+        self.shell.stdin.close()
+        self.shell.kill()
+        self.shell.wait()
+        self.shell.stdout.close()
