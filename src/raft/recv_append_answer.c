@@ -10,6 +10,8 @@ static void refused(struct raft *r, struct raft_progress *peer, const struct raf
         raft__trail_find_term(&r->trail, m->append_answer.hint_index, m->append_answer.hint_term);
     if (index > m->append_answer.hint_index)
         index = m->append_answer.hint_index;
+    else if (raft__trail_term(&r->trail, index) > m->append_answer.hint_term)
+        index--; /* they part in what was cut: only the state helps */
     raft__progress_to_probe(peer, index + 1);
 }
 

@@ -36,7 +36,8 @@ void raft__trail_cut(struct raft_trail *trail, raft_index through);
 /* An empty log after a snapshot. */
 void raft__trail_reset(struct raft_trail *trail, raft_index index, raft_term term);
 
-/* The largest index at or below `index` whose term is at most `term`. */
+/* The largest index at or below `index` whose term is at most `term`; cut_index when there is none
+ * that is kept. */
 raft_index raft__trail_find_term(const struct raft_trail *trail, raft_index index, raft_term term);
 
 #endif
