@@ -303,6 +303,8 @@ static void install_on_disk(struct net *net, struct net_node *node, struct net_l
     memcpy(node->disk.entries, source->entries, index * sizeof source->entries[0]);
     if (!is_held)
         node->disk.last_index = index;
+    if (node->disk_hard.term < term_at(source, index))
+        node->disk_hard = (struct raft_hard_state){.term = term_at(source, index)};
     node->disk.cut_index = index;
     node->flushed_index = index;
 }
