@@ -288,7 +288,8 @@ static struct raft_config engine_config(const struct server *s, const struct raf
         .configuration_before = founding_configuration(s),
         .election_timeout_ms = settings_election_ms(settings),
         .heartbeat_ms = settings_heartbeat_ms(settings),
-        .silence_ms = s->summary.is_new ? 0 : settings_election_ms(settings),
+        /* In term 0 it has answered nobody yet: no lease can count on it. */
+        .silence_ms = s->summary.hard.term == 0 ? 0 : settings_election_ms(settings),
         .has_lease_reads = settings->uses_lease_reads,
         .seed = s->summary.identity.start_nonce,
         .now_ms = s->started_ms,

@@ -8,6 +8,7 @@
 
 #include "check.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 #define STEPS 150
@@ -175,11 +176,19 @@ static void run(uint64_t seed, FILE *trace) {
     net_free(net);
 }
 
+static uint64_t running_seed;
+
+static void say_seed(int number) {
+    (void)number;
+    (void)fprintf(stderr, "replay: build/test/sim/engine_test %lu\n", running_seed);
+}
+
 int main(int argc, char **argv) {
+    (void)signal(SIGABRT, say_seed);
     uint64_t from = argc > 1 ? strtoul(argv[1], NULL, 10) : 1;
     uint64_t to = argc > 2 ? strtoul(argv[2], NULL, 10) : argc > 1 ? from : SEEDS;
     printf("seeds %lu .. %lu\n", from, to);
-    for (uint64_t seed = from; seed <= to; seed++)
+    for (uint64_t seed = running_seed = from; seed <= to; running_seed = ++seed)
         run(seed, argc == 2 ? stdout : NULL);
     return 0;
 }

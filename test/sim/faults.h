@@ -58,8 +58,4 @@ void sim_faults_heal(struct sim_faults *faults);
 /* One line about a fault, for people. */
 void sim_fault_print(const struct sim_fault *fault, char *text, size_t capacity);
 
-/* Orders to a leader. */
-void sim_faults_admit_all(struct sim *sim, struct sim_node *leader);
-bool sim_faults_all_are_members(struct sim *sim, const struct sim_node *leader);
-
 #endif

@@ -167,9 +167,11 @@ void sim_node_open(struct sim_node *node, struct sim *sim, size_t number,
         .number = number,
         .id = number + 1,
         .random = sim_random_of(sim_mix(sim->options.seed, number), SIM_STREAM_NODES),
-        .clock_rate_ppm = 1000000,
         .wake_us = UINT64_MAX,
     };
+    uint64_t drift_ppm = sim->weather.drift_percent * 10000;
+    node->clock_rate_ppm =
+        sim_random_between(&node->random, 1000000 - drift_ppm, 1000000 + drift_ppm);
     node->clock_local_us = sim_random_between(&node->random, 1, 1000000) * 1000;
     sim_disk_open(&node->disk, sim, node, founding);
 }

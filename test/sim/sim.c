@@ -1,5 +1,7 @@
 #include "sim/sim.h"
 
+#include "sim/orders.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -232,10 +234,10 @@ static void await(struct sim *sim, bool (*is_so)(struct sim *), const char *what
 
 static bool all_are_members(struct sim *sim) {
     struct sim_node *leader = sim_leader(sim);
-    if (leader && sim_faults_all_are_members(sim, leader))
+    if (leader && sim_all_are_admitted(sim, leader))
         return true;
     if (leader)
-        sim_faults_admit_all(sim, leader);
+        sim_order_admit_all(sim, leader);
     return false;
 }
 
