@@ -68,10 +68,18 @@ bool raft__is_sticky(const struct raft *r) {
     return r->now_ms < r->sticky_until_ms;
 }
 
+/* "A server that is not part of its own latest configuration should still start new elections, as
+ * it might still be needed until the Cnew entry is committed." (4.2.2) It does not count itself. */
+static bool is_needed(const struct raft *r) {
+    return raft__is_voter(&r->configuration, r->self) ||
+           (r->configuration.index > r->status.commit_index &&
+            raft__is_voter(&r->configuration_before, r->self));
+}
+
 /* A node whose own log hangs could not lead, nor one without room for its term's no-op. */
 bool raft__can_campaign(const struct raft *r) {
-    return r->trail.run_count < RAFT_RUNS_MAX && raft__is_voter(&r->configuration, r->self) &&
-           r->now_ms >= r->silent_until_ms && !raft__log_hangs(r);
+    return r->trail.run_count < RAFT_RUNS_MAX && is_needed(r) && r->now_ms >= r->silent_until_ms &&
+           !raft__log_hangs(r);
 }
 
 /* ---- Votes --------------------------------------------------------------------------------- */
