@@ -51,10 +51,11 @@ void sim_client_start(struct sim_client *client) {
 
 void sim_client_finish(struct sim_client *client) {
     client->is_finishing = true;
-    client->last_ops = 2 + client->sim->weather.key_count;
+    client->last_ops = 3 + client->sim->weather.key_count;
 }
 
-/* ---- Operations -------------------------------------------------------------------------------- */
+/* ---- Operations --------------------------------------------------------------------------------
+ */
 
 static size_t own_key(const struct sim_client *client) {
     return client->sim->weather.key_count + client->number;
@@ -77,14 +78,13 @@ static void choose(struct sim_client *client, struct sim_op *op) {
     }
 }
 
-/* Two writes of its own key, then a read of each shared one. */
+/* Two writes of its own key and a read, then a read of each shared one. */
 static void choose_last(struct sim_client *client, struct sim_op *op) {
+    size_t keys = client->sim->weather.key_count;
     client->last_ops--;
-    op->key = client->last_ops;
-    if (client->last_ops < client->sim->weather.key_count)
-        return;
-    op->kind = SIM_PUT;
-    op->key = own_key(client);
+    op->key = client->last_ops < keys ? client->last_ops : own_key(client);
+    if (client->last_ops > keys)
+        op->kind = SIM_PUT;
 }
 
 static void begin(void *context, void *data, uint64_t tag) {
@@ -105,9 +105,10 @@ static void begin(void *context, void *data, uint64_t tag) {
     client->op = sim_history_add(&sim->history, &op);
     client->is_busy = true;
     client->is_doubtful = false;
-    client->has_request_id = op.kind != SIM_GET &&
-                             (client->is_finishing ||
-                              sim_random_percent(&client->random, sim->weather.request_ids_percent));
+    client->has_request_id =
+        op.kind != SIM_GET &&
+        (client->is_finishing ||
+         sim_random_percent(&client->random, sim->weather.request_ids_percent));
     client->sequence += client->has_request_id;
     client->patience_us = sim->now_us + sim_random_between(&client->random, 500, 5000) * 1000;
     try_somewhere(client);
@@ -126,7 +127,8 @@ static void end(struct sim_client *client, enum sim_outcome outcome) {
     think(client);
 }
 
-/* ---- Tries ------------------------------------------------------------------------------------- */
+/* ---- Tries -------------------------------------------------------------------------------------
+ */
 
 static struct sim_call *call_of(struct sim_client *client) {
     const struct sim_op *op = op_of(client);
@@ -140,7 +142,9 @@ static struct sim_call *call_of(struct sim_client *client) {
     call->client = client;
     call->try = client->try;
     call->request = (struct kv_request){
-        .operation = op->kind == SIM_GET ? KV_GET : op->kind == SIM_PUT ? KV_PUT : KV_DELETE,
+        .operation = op->kind == SIM_GET   ? KV_GET
+                     : op->kind == SIM_PUT ? KV_PUT
+                                           : KV_DELETE,
         .key = bytes_of(call->key, (size_t)key_bytes),
         .value = bytes_of(call->value, value_bytes),
         .has_prev_revision = op->has_prev,
@@ -229,7 +233,8 @@ static void no_answer(void *context, void *data, uint64_t tag) {
     retry_or_give_up(client);
 }
 
-/* ---- Answers ----------------------------------------------------------------------------------- */
+/* ---- Answers -----------------------------------------------------------------------------------
+ */
 
 static void take_answer(struct sim_client *client, const struct answer *answer) {
     struct sim_op *op = op_of(client);
@@ -295,6 +300,5 @@ void sim_client_broken(struct sim_call *call, struct sim_node *node) {
     if (sim_random_percent(&call->client->random, 50))
         free(call);
     else
-        send_answer(call,
-                    (struct answer){.status = STATUS_UNAVAILABLE, .leader = SIM_NODES_MAX});
+        send_answer(call, (struct answer){.status = STATUS_UNAVAILABLE, .leader = SIM_NODES_MAX});
 }

@@ -67,8 +67,8 @@ static uint64_t chain_of(uint64_t before, const struct raft_entry *entry) {
 static void note_configuration(struct sim_disk *disk, const struct raft_entry *entry) {
     if (disk->configuration_count == disk->configuration_capacity) {
         disk->configuration_capacity *= 2;
-        disk->configurations = realloc(
-            disk->configurations, disk->configuration_capacity * sizeof *disk->configurations);
+        disk->configurations = realloc(disk->configurations,
+                                       disk->configuration_capacity * sizeof *disk->configurations);
         CHECK(disk->configurations);
     }
     struct raft_configuration *next = &disk->configurations[disk->configuration_count++];
@@ -232,7 +232,8 @@ void sim_disk_flush(struct sim_disk *disk, struct turn_flush *flush) {
              disk->life);
 }
 
-/* ---- Crashes ----------------------------------------------------------------------------------- */
+/* ---- Crashes -----------------------------------------------------------------------------------
+ */
 
 void sim_disk_crash(struct sim_disk *disk) {
     for (size_t i = 0; i < disk->group_count && sim_random_percent(&disk->random, 60); i++)

@@ -79,7 +79,7 @@ static void some_proposals(struct net *net, raft_id id) {
     char text[16];
     for (uint64_t count = net_chance(net, 5); count > 0; count--) {
         (void)snprintf(text, sizeof text, "x%u", (unsigned)net->kept_count); /* always fits */
-        (void)net_propose(net, id, text);                            /* refused mostly */
+        (void)net_propose(net, id, text);                                    /* refused mostly */
     }
 }
 

@@ -13,23 +13,23 @@ struct sim;
 struct sim_node;
 
 enum sim_fault_kind {
-    SIM_CRASH,      /* a node stops, and starts again later */
-    SIM_BLINK,      /* a node stops and starts at once */
-    SIM_BLACKOUT,   /* all nodes stop and start at once */
-    SIM_PAUSE,      /* a process is frozen */
-    SIM_ISOLATE,    /* a node hears nobody, is heard by nobody, or both */
-    SIM_SPLIT,      /* two groups */
-    SIM_PARTIAL,    /* some directions between some nodes */
-    SIM_LOSS,       /* of many messages */
-    SIM_LATE,       /* what comes from one node comes late */
-    SIM_SLOW_DISK,  /* all latencies are many times longer */
-    SIM_HUNG_DISK,  /* no write ends */
-    SIM_FULL_DISK,  /* of one node */
-    SIM_CLOCK,      /* a clock changes its rate */
-    SIM_CONFIGURE,  /* an order: other members */
-    SIM_TRANSFER,   /* an order: another leader */
-    SIM_USURP,      /* a transfer, of whose success the old leader does not hear */
-    SIM_AMBUSH,     /* a leader is cut off from one node while another restarts over and over */
+    SIM_CRASH,     /* a node stops, and starts again later */
+    SIM_BLINK,     /* a node stops and starts at once */
+    SIM_BLACKOUT,  /* all nodes stop and start at once */
+    SIM_PAUSE,     /* a process is frozen */
+    SIM_ISOLATE,   /* a node hears nobody, is heard by nobody, or both */
+    SIM_SPLIT,     /* two groups */
+    SIM_PARTIAL,   /* some directions between some nodes */
+    SIM_LOSS,      /* of many messages */
+    SIM_LATE,      /* what comes from one node comes late */
+    SIM_SLOW_DISK, /* all latencies are many times longer */
+    SIM_HUNG_DISK, /* no write ends */
+    SIM_FULL_DISK, /* of one node */
+    SIM_CLOCK,     /* a clock changes its rate */
+    SIM_CONFIGURE, /* an order: other members */
+    SIM_TRANSFER,  /* an order: another leader */
+    SIM_USURP,     /* a transfer, of whose success the old leader does not hear */
+    SIM_AMBUSH,    /* a leader is cut off from one node while another restarts over and over */
     SIM_FAULT_KINDS,
 };
 

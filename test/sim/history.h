@@ -9,8 +9,8 @@
 enum sim_op_kind { SIM_GET, SIM_PUT, SIM_DELETE };
 
 enum sim_outcome {
-    SIM_UNKNOWN,      /* may have happened, or may yet */
-    SIM_OK,          
+    SIM_UNKNOWN, /* may have happened, or may yet */
+    SIM_OK,
     SIM_PRECONDITION, /* the key was not at the revision asked for */
     SIM_NOT_APPLIED,  /* a write that certainly never happens */
 };

@@ -7,8 +7,8 @@
 #define LOSSY_PPM 300000
 
 void sim_network_open(struct sim_network *network, struct sim *sim) {
-    *network = (struct sim_network){
-        .sim = sim, .random = sim_random_of(sim->options.seed, SIM_STREAM_NETWORK)};
+    *network = (struct sim_network){.sim = sim,
+                                    .random = sim_random_of(sim->options.seed, SIM_STREAM_NETWORK)};
 }
 
 void sim_network_heal(struct sim_network *network) {

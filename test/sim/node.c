@@ -8,7 +8,8 @@
 
 #define RUNS_MAX 4096
 
-/* ---- The clock --------------------------------------------------------------------------------- */
+/* ---- The clock ---------------------------------------------------------------------------------
+ */
 
 static uint64_t local_us(const struct sim_node *node) {
     uint64_t elapsed_us = node->sim->now_us - node->clock_true_us;
@@ -27,7 +28,8 @@ static uint64_t true_us_until(const struct sim_node *node, uint64_t ms) {
     return (ms * 1000 - now_us) * 1000000 / node->clock_rate_ppm + 2;
 }
 
-/* ---- Turns ------------------------------------------------------------------------------------- */
+/* ---- Turns -------------------------------------------------------------------------------------
+ */
 
 static void take_turn(void *context, void *data, uint64_t tag);
 
@@ -81,7 +83,8 @@ void sim_node_resume(struct sim_node *node) {
     wake(node, 0);
 }
 
-/* ---- Ports ------------------------------------------------------------------------------------- */
+/* ---- Ports -------------------------------------------------------------------------------------
+ */
 
 static void port_send(void *context, const struct raft_message *message,
                       const struct raft_entry *entries, size_t count) {
@@ -158,7 +161,8 @@ static void port_fail(void *context, enum status status, raft_index index) {
              status_name(status));
 }
 
-/* ---- Life -------------------------------------------------------------------------------------- */
+/* ---- Life --------------------------------------------------------------------------------------
+ */
 
 void sim_node_open(struct sim_node *node, struct sim *sim, size_t number,
                    const struct raft_configuration *founding) {
@@ -273,8 +277,7 @@ void sim_node_boot(struct sim_node *node) {
     LIST_INIT(&node->calls);
     struct turn_config config = config_of(node, runs);
     sim_trace(node->sim, "node %zu starts: term %llu, log %llu, state %llu", node->number,
-              (unsigned long long)config.raft.hard.term,
-              (unsigned long long)config.raft.last_index,
+              (unsigned long long)config.raft.hard.term, (unsigned long long)config.raft.last_index,
               (unsigned long long)config.raft.applied_index);
     enum status status = turn_new(&config, &node->turn);
     if (status != STATUS_OK)

@@ -14,7 +14,7 @@ LIST_HEAD(sim_calls, sim_call);
 struct sim_node {
     struct sim *sim;
     size_t number;
-    raft_id id; /* number + 1 */
+    raft_id id;        /* number + 1 */
     struct turn *turn; /* NULL: down */
     struct sim_disk disk;
     struct turn_events inbox;

@@ -13,7 +13,8 @@
 
 static struct sim *running; /* the one whose CHECKs fail */
 
-/* ---- Failures ---------------------------------------------------------------------------------- */
+/* ---- Failures ----------------------------------------------------------------------------------
+ */
 
 void sim_fail(struct sim *sim, const char *format, ...) {
     va_list arguments;
@@ -46,9 +47,10 @@ void sim_trace(const struct sim *sim, const char *format, ...) {
 
 static const char *kind_name(enum raft_message_kind kind) {
     static const char *const names[] = {
-        "pre-vote",        "pre-vote answer", "vote",           "vote answer",
-        "append",          "append answer",   "heartbeat",      "heartbeat answer",
-        "timeout now",     "read",            "read answer",
+        "pre-vote",    "pre-vote answer",  "vote",
+        "vote answer", "append",           "append answer",
+        "heartbeat",   "heartbeat answer", "timeout now",
+        "read",        "read answer",
     };
     return (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : "?";
 }
@@ -84,8 +86,7 @@ static void trace_details(const struct raft_message *m, size_t count, char *text
     case RAFT_READ_ANSWER:
         snprintf(text, capacity, "token %" PRIu64 " index %" PRIu64, m->read.token, m->read.index);
         return;
-    case RAFT_TIMEOUT_NOW:
-        return;
+    case RAFT_TIMEOUT_NOW: return;
     }
 }
 
@@ -104,7 +105,8 @@ void sim_digest(struct sim *sim, uint64_t value) {
     sim->result.digest = sim_mix(sim->result.digest, value);
 }
 
-/* ---- Time -------------------------------------------------------------------------------------- */
+/* ---- Time --------------------------------------------------------------------------------------
+ */
 
 static void plan(struct sim *sim, uint64_t delay_us, sim_action *action, void *context, void *data,
                  uint64_t tag, bool is_owned) {
@@ -143,7 +145,8 @@ static void elapse(struct sim *sim, uint64_t us) {
     }
 }
 
-/* ---- The cluster ------------------------------------------------------------------------------- */
+/* ---- The cluster -------------------------------------------------------------------------------
+ */
 
 struct sim_node *sim_node_of(struct sim *sim, raft_id id) {
     CHECK(id >= 1 && id <= sim->weather.node_count);
@@ -195,7 +198,8 @@ static void close_all(struct sim *sim) {
     sim_checks_free(sim->checks);
 }
 
-/* ---- The story --------------------------------------------------------------------------------- */
+/* ---- The story ---------------------------------------------------------------------------------
+ */
 
 static void storm(struct sim *sim) {
     for (size_t i = 0; i < sim->weather.node_count; i++)

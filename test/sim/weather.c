@@ -7,8 +7,8 @@ static uint64_t one_of(struct sim_random *random, const uint64_t *values, size_t
     return values[sim_random_below(random, count)];
 }
 
-#define ONE_OF(random, ...)                                                                        \
-    one_of(random, (const uint64_t[]){__VA_ARGS__},                                                \
+#define ONE_OF(random, ...) \
+    one_of(random, (const uint64_t[]){__VA_ARGS__}, \
            sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
 /* Three and five voters are what people run; the others are for the odd corners. */

@@ -29,7 +29,7 @@ struct sim_weather {
     uint64_t drift_percent; /* clocks run so much too fast or too slow at most */
     uint64_t turn_us;       /* from an event to the turn that takes it */
 
-    uint64_t delay_us; /* of a message, median */
+    uint64_t delay_us;      /* of a message, median */
     uint64_t straggler_ppm; /* messages that take up to three election timeouts */
     uint64_t loss_ppm;
     uint64_t double_ppm;

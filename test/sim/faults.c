@@ -1,0 +1,364 @@
+#include "sim/faults.h"
+
+#include "sim/orders.h"
+#include "sim/sim.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SLOW_FACTOR 30
+#define NOBODY 15 /* in a mark: no such node */
+
+/* ---- The list ----------------------------------------------------------------------------------
+ */
+
+static void add(struct sim_faults *faults, const struct sim_fault *fault) {
+    if (faults->count == faults->capacity) {
+        faults->capacity = faults->capacity == 0 ? 64 : 2 * faults->capacity;
+        faults->faults = realloc(faults->faults, faults->capacity * sizeof *faults->faults);
+        CHECK(faults->faults);
+    }
+    faults->faults[faults->count++] = *fault;
+}
+
+/* Most are over within a few election timeouts; some last. */
+static uint64_t duration_us(const struct sim *sim, struct sim_random *random,
+                            enum sim_fault_kind kind) {
+    uint64_t timeout_us = sim->weather.election_ms * 1000;
+    if (kind == SIM_BLINK || kind == SIM_BLACKOUT)
+        return sim_random_between(random, 1, 20) * 1000;
+    if (kind == SIM_AMBUSH || kind == SIM_USURP)
+        return sim_random_between(random, timeout_us, 4 * timeout_us);
+    if (sim_random_percent(random, 20))
+        return sim_random_between(random, 5 * timeout_us, 20 * timeout_us);
+    return sim_random_between(random, timeout_us / 10, 4 * timeout_us);
+}
+
+void sim_faults_open(struct sim_faults *faults, struct sim *sim) {
+    struct sim_random random = sim_random_of(sim->options.seed, SIM_STREAM_FAULTS);
+    const struct sim_weather *weather = &sim->weather;
+    faults->sim = sim;
+    uint64_t at_us = 2000 * weather->election_ms;
+    while (at_us < weather->storm_us && weather->fault_kinds != 0) {
+        struct sim_fault fault = {.at_us = at_us, .pick = sim_random_next(&random)};
+        do
+            fault.kind = (enum sim_fault_kind)sim_random_below(&random, SIM_FAULT_KINDS);
+        while (!(weather->fault_kinds >> fault.kind & 1));
+        fault.lasts_us = duration_us(sim, &random, fault.kind);
+        add(faults, &fault);
+        at_us += sim_random_between(&random, 1, 2 * weather->fault_gap_us);
+    }
+}
+
+void sim_faults_close(struct sim_faults *faults) {
+    free(faults->faults);
+}
+
+static const char *kind_name(enum sim_fault_kind kind) {
+    static const char *const names[SIM_FAULT_KINDS] = {
+        "crash",   "blink",     "blackout", "pause",     "isolate",   "split",
+        "partial", "loss",      "late",     "slow disk", "hung disk", "full disk",
+        "clock",   "configure", "transfer", "usurp",     "ambush",
+    };
+    return names[kind];
+}
+
+void sim_fault_print(const struct sim_fault *fault, char *text, size_t capacity) {
+    snprintf(text, capacity, "%s at %.3f ms for %.3f ms, pick %" PRIu64, kind_name(fault->kind),
+             (double)fault->at_us / 1000, (double)fault->lasts_us / 1000, fault->pick);
+}
+
+/* ---- Whom it hits ------------------------------------------------------------------------------
+ */
+
+static size_t any_node(const struct sim *sim, uint64_t pick) {
+    return (size_t)(pick >> 8) % sim->weather.node_count;
+}
+
+/* Often the leader: that is where it hurts. */
+static size_t victim(struct sim *sim, uint64_t pick) {
+    struct sim_node *leader = pick % 2 == 0 ? sim_leader(sim) : NULL;
+    return leader ? leader->number : any_node(sim, pick);
+}
+
+/* The n-th of those that are not in the set. */
+static size_t another(const struct sim *sim, uint64_t pick, unsigned taken) {
+    size_t node = any_node(sim, pick);
+    for (size_t i = 0; i < sim->weather.node_count;
+         i++, node = (node + 1) % sim->weather.node_count)
+        if (!(taken >> node & 1))
+            return node;
+    return NOBODY;
+}
+
+/* ---- Nodes -------------------------------------------------------------------------------------
+ */
+
+static void stop_node(struct sim *sim, size_t number) {
+    struct sim_node *node = &sim->nodes[number];
+    node->downs++;
+    if (node->turn)
+        sim_node_crash(node);
+}
+
+static void start_node(struct sim *sim, size_t number) {
+    struct sim_node *node = &sim->nodes[number];
+    if (--node->downs == 0)
+        sim_node_boot(node);
+}
+
+static void stop_all(struct sim *sim) {
+    for (size_t i = 0; i < sim->weather.node_count; i++)
+        stop_node(sim, i);
+}
+
+static void start_all(struct sim *sim) {
+    for (size_t i = 0; i < sim->weather.node_count; i++)
+        start_node(sim, i);
+}
+
+static void change_clock(struct sim *sim, const struct sim_fault *fault) {
+    uint64_t range_ppm = sim->weather.drift_percent * 10000;
+    uint64_t rate_ppm = 1000000 - range_ppm + (fault->pick >> 16) % (2 * range_ppm + 1);
+    sim_node_set_clock(&sim->nodes[any_node(sim, fault->pick)], rate_ppm);
+}
+
+/* ---- Links -------------------------------------------------------------------------------------
+ */
+
+static void cut(struct sim *sim, size_t from, size_t to, int sign) {
+    if (from != to)
+        sim->network.cuts[from][to] += (unsigned)sign;
+}
+
+static void cut_node(struct sim *sim, size_t node, uint64_t directions, int sign) {
+    for (size_t i = 0; i < sim->weather.node_count; i++) {
+        if (directions & 1)
+            cut(sim, i, node, sign);
+        if (directions & 2)
+            cut(sim, node, i, sign);
+    }
+}
+
+/* Every direction is cut for which `is_cut` has a bit. */
+static void cut_some(struct sim *sim, uint64_t is_cut, int sign) {
+    for (size_t from = 0; from < sim->weather.node_count; from++)
+        for (size_t to = 0; to < sim->weather.node_count; to++)
+            if (is_cut >> (from * SIM_NODES_MAX + to) & 1)
+                cut(sim, from, to, sign);
+}
+
+static uint64_t split_of(const struct sim *sim, uint64_t pick) {
+    uint64_t is_cut = 0;
+    for (size_t from = 0; from < sim->weather.node_count; from++)
+        for (size_t to = 0; to < sim->weather.node_count; to++)
+            if ((pick >> from & 1) != (pick >> to & 1))
+                is_cut |= UINT64_C(1) << (from * SIM_NODES_MAX + to);
+    return is_cut;
+}
+
+static void delay(struct sim *sim, const struct sim_fault *fault, int sign) {
+    uint64_t extra_us = (fault->pick >> 16) % (2000 * sim->weather.election_ms);
+    uint64_t to_whom = fault->pick >> 40;
+    for (size_t to = 0; to < sim->weather.node_count; to++)
+        if (to_whom >> to & 1)
+            sim->network.extra_delay_us[fault->mark][to] += (uint64_t)sign * extra_us;
+}
+
+/* ---- Plots: several things at once, because each alone would take long to meet the others
+ * -------- */
+
+struct plot {
+    size_t leader;
+    size_t cut_off;
+    size_t helper;
+};
+
+static uint64_t mark_of(struct plot plot) {
+    return plot.leader + 16 * plot.cut_off + 256 * plot.helper;
+}
+
+static struct plot plot_of(uint64_t mark) {
+    return (struct plot){.leader = mark % 16, .cut_off = mark / 16 % 16, .helper = mark / 256};
+}
+
+static void restart_at_once(void *context, void *data, uint64_t tag) {
+    struct sim *sim = context;
+    (void)data;
+    struct sim_node *node = &sim->nodes[tag];
+    if (!node->turn || sim->is_calm)
+        return;
+    sim_node_crash(node);
+    sim_node_boot(node);
+}
+
+static void cut_both(struct sim *sim, const struct plot *plot, int sign) {
+    if (plot->leader == NOBODY || plot->cut_off == NOBODY)
+        return;
+    cut(sim, plot->leader, plot->cut_off, sign);
+    cut(sim, plot->cut_off, plot->leader, sign);
+}
+
+static void begin_ambush(struct sim *sim, struct sim_fault *fault) {
+    struct sim_node *leader = sim_leader(sim);
+    struct plot plot = {NOBODY, NOBODY, NOBODY};
+    if (leader) {
+        plot.leader = leader->number;
+        plot.cut_off = another(sim, fault->pick, 1u << plot.leader);
+    }
+    if (plot.cut_off != NOBODY)
+        plot.helper = another(sim, fault->pick >> 8, 1u << plot.leader | 1u << plot.cut_off);
+    fault->mark = mark_of(plot);
+    cut_both(sim, &plot, +1);
+    uint64_t gap_us = 1000 * sim->weather.election_ms * (10 + (fault->pick >> 24) % 60) / 100;
+    for (uint64_t us = gap_us; us < fault->lasts_us && plot.helper != NOBODY; us += gap_us)
+        sim_plan(sim, us, restart_at_once, sim, NULL, plot.helper);
+}
+
+/* The old leader goes deaf some moments after it was told to hand over. */
+static void deafen(void *context, void *data, uint64_t tag) {
+    struct sim *sim = context;
+    struct sim_fault *fault = &sim->faults.faults[tag];
+    (void)data;
+    if (sim->is_calm || fault->mark == NOBODY)
+        return;
+    cut_node(sim, fault->mark, 1, +1);
+    fault->pick = 1; /* the end has something to undo */
+}
+
+static void begin_usurp(struct sim *sim, struct sim_fault *fault) {
+    struct sim_node *leader = sim_leader(sim);
+    uint64_t delay_us = (fault->pick >> 24) % (4 * sim->weather.delay_us + 1);
+    fault->mark = leader ? leader->number : NOBODY;
+    if (leader)
+        sim_order_transfer(sim, leader, fault->pick);
+    fault->pick = 0;
+    sim_plan(sim, delay_us, deafen, sim, NULL, (uint64_t)(fault - sim->faults.faults));
+}
+
+/* ---- Begin and end -----------------------------------------------------------------------------
+ */
+
+static void begin(struct sim *sim, struct sim_fault *fault) {
+    uint64_t pick = fault->pick;
+    switch (fault->kind) {
+    case SIM_CRASH:
+    case SIM_BLINK: stop_node(sim, fault->mark = victim(sim, pick)); return;
+    case SIM_BLACKOUT: stop_all(sim); return;
+    case SIM_PAUSE: sim_node_pause(&sim->nodes[fault->mark = victim(sim, pick)]); return;
+    case SIM_ISOLATE:
+        fault->mark = victim(sim, pick);
+        cut_node(sim, fault->mark, 1 + (pick >> 16) % 3, +1);
+        return;
+    case SIM_SPLIT: cut_some(sim, split_of(sim, pick), +1); return;
+    case SIM_PARTIAL: cut_some(sim, pick & pick >> 8, +1); return;
+    case SIM_LOSS: sim->network.losses++; return;
+    case SIM_LATE:
+        fault->mark = victim(sim, pick);
+        delay(sim, fault, +1);
+        return;
+    case SIM_SLOW_DISK:
+        fault->mark = victim(sim, pick);
+        sim->nodes[fault->mark].disk.slow_factor = SLOW_FACTOR;
+        return;
+    case SIM_HUNG_DISK:
+        fault->mark = victim(sim, pick);
+        sim_disk_hang(&sim->nodes[fault->mark].disk, true);
+        return;
+    case SIM_FULL_DISK:
+        fault->mark = victim(sim, pick);
+        sim->nodes[fault->mark].disk.is_full = true;
+        return;
+    case SIM_CLOCK: change_clock(sim, fault); return;
+    case SIM_CONFIGURE:
+        if (sim_leader(sim))
+            sim_order_configure(sim, sim_leader(sim), pick);
+        return;
+    case SIM_TRANSFER:
+        if (sim_leader(sim))
+            sim_order_transfer(sim, sim_leader(sim), pick);
+        return;
+    case SIM_USURP: begin_usurp(sim, fault); return;
+    case SIM_AMBUSH: begin_ambush(sim, fault); return;
+    case SIM_FAULT_KINDS: return;
+    }
+}
+
+static void end(struct sim *sim, struct sim_fault *fault) {
+    struct sim_node *node = &sim->nodes[fault->mark % SIM_NODES_MAX];
+    struct plot plot;
+    switch (fault->kind) {
+    case SIM_CRASH:
+    case SIM_BLINK: start_node(sim, fault->mark); return;
+    case SIM_BLACKOUT: start_all(sim); return;
+    case SIM_PAUSE: sim_node_resume(node); return;
+    case SIM_ISOLATE: cut_node(sim, fault->mark, 1 + (fault->pick >> 16) % 3, -1); return;
+    case SIM_SPLIT: cut_some(sim, split_of(sim, fault->pick), -1); return;
+    case SIM_PARTIAL: cut_some(sim, fault->pick & fault->pick >> 8, -1); return;
+    case SIM_LOSS: sim->network.losses--; return;
+    case SIM_LATE: delay(sim, fault, -1); return;
+    case SIM_SLOW_DISK: node->disk.slow_factor = 1; return;
+    case SIM_HUNG_DISK: sim_disk_hang(&node->disk, false); return;
+    case SIM_FULL_DISK: node->disk.is_full = false; return;
+    case SIM_USURP:
+        if (fault->pick == 1)
+            cut_node(sim, fault->mark, 1, -1);
+        return;
+    case SIM_AMBUSH:
+        plot = plot_of(fault->mark);
+        cut_both(sim, &plot, -1);
+        return;
+    case SIM_CLOCK:
+    case SIM_CONFIGURE:
+    case SIM_TRANSFER:
+    case SIM_FAULT_KINDS: return;
+    }
+}
+
+static void fault_ends(void *context, void *data, uint64_t tag) {
+    struct sim *sim = context;
+    (void)data;
+    if (sim->is_calm)
+        return;
+    sim_trace(sim, "fault %" PRIu64 " ends", tag);
+    end(sim, &sim->faults.faults[tag]);
+}
+
+static void fault_begins(void *context, void *data, uint64_t tag) {
+    struct sim *sim = context;
+    struct sim_fault *fault = &sim->faults.faults[tag];
+    (void)data;
+    char text[128];
+    sim_fault_print(fault, text, sizeof text);
+    sim_trace(sim, "fault %" PRIu64 ": %s", tag, text);
+    begin(sim, fault);
+    sim_plan(sim, fault->lasts_us, fault_ends, sim, NULL, tag);
+}
+
+void sim_faults_plan(struct sim_faults *faults) {
+    const bool *is_spared = faults->sim->options.is_spared;
+    for (size_t i = 0; i < faults->count; i++)
+        if (!is_spared || !is_spared[i])
+            sim_plan(faults->sim, faults->faults[i].at_us, fault_begins, faults->sim, NULL, i);
+}
+
+static void heal_node(struct sim_node *node) {
+    node->disk.slow_factor = 1;
+    node->disk.is_full = false;
+    sim_disk_hang(&node->disk, false);
+    if (node->pauses > 0) {
+        node->pauses = 1;
+        sim_node_resume(node);
+    }
+    node->downs = 0;
+    if (!node->turn)
+        sim_node_boot(node);
+}
+
+void sim_faults_heal(struct sim_faults *faults) {
+    struct sim *sim = faults->sim;
+    sim_network_heal(&sim->network);
+    for (size_t i = 0; i < sim->weather.node_count; i++)
+        heal_node(&sim->nodes[i]);
+}
