@@ -47,6 +47,8 @@ void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
     CHECK(term >= r->hard.term);
     CHECK(leader != r->self);
     leave_office(r);
+    if (r->status.role == RAFT_CANDIDATE)
+        raft__deferred_drop(r); /* asks for votes no more: its log may soon be shorter */
     if (term > r->hard.term) {
         r->hard = (struct raft_hard_state){.term = term};
         begin_term(r);
