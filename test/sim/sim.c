@@ -10,6 +10,7 @@
 /* In calm weather a cluster has everything done long before this. */
 #define CALM_US ((uint64_t)60 * 1000000)
 #define STEP_US ((uint64_t)50 * 1000)
+#define BREATH_US ((uint64_t)500 * 1000)
 
 static struct sim *running; /* the one whose CHECKs fail */
 
@@ -253,6 +254,7 @@ static void calm(struct sim *sim) {
     sim->is_calm = true;
     sim_trace(sim, "calm");
     sim_faults_heal(&sim->faults);
+    elapse(sim, BREATH_US); /* what was frozen takes what was said to it meanwhile */
     await(sim, all_are_members, "not all nodes are members");
     for (size_t i = 0; i < sim->weather.client_count; i++)
         sim_client_finish(&sim->clients[i]);

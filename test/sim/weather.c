@@ -25,7 +25,7 @@ static void size_cluster(struct sim_weather *w, struct sim_random *random, size_
 static void draw_clients(struct sim_weather *w, struct sim_random *random) {
     w->client_count = (size_t)sim_random_between(random, 2, SIM_CLIENTS_MAX);
     w->key_count = (size_t)sim_random_between(random, 1, SIM_KEYS_MAX);
-    w->think_us = ONE_OF(random, 40000, 100000, 200000, 400000);
+    w->think_us = ONE_OF(random, 5000, 20000, 60000, 200000);
     w->reads_percent = ONE_OF(random, 20, 50, 50, 70);
     w->request_ids_percent = ONE_OF(random, 0, 80, 100);
     w->wander_percent = ONE_OF(random, 5, 20, 50);
