@@ -23,20 +23,21 @@ void turn__batch_submit(struct turn *t, const struct raft_batch *raft) {
         .is_essential = raft->has_hard_state || raft->has_own || raft->truncate_from != 0,
     };
     batch->is_busy = true;
+    batch->void_from = 0;
+    if (raft->has_hard_state)
+        t->handed_hard = raft->hard;
     t->ports->log_submit(t->ports->context, batch);
 }
 
 /* ---- The trail follows the engine ------------------------------------------------------------ */
 
-/* A batch that found no room writes nothing that is no longer in the log. */
-static void shorten_stuck(struct turn *t, raft_index from) {
+/* The entries of a batch with the writer are the writer's: what is to be left out of them is only
+ * noted, for the case that it comes back unwritten. */
+static void note_truncation(struct turn *t, raft_index from) {
     for (size_t i = 0; i < BATCHES_IN_FLIGHT_MAX; i++) {
         struct turn_batch *batch = &t->batches[i];
-        if (!batch->is_busy || !batch->is_stuck || batch->raft.last < from)
-            continue;
-        batch->log.entry_count =
-            from > batch->raft.first ? (size_t)(from - batch->raft.first) : 0;
-        batch->raft.last = from - 1;
+        if (batch->is_busy && (batch->void_from == 0 || from < batch->void_from))
+            batch->void_from = from;
     }
 }
 
@@ -53,7 +54,7 @@ static void truncate(struct turn *t, raft_index from) {
         t->trail.last = from - 1;
     }
     retention_truncate(&t->retention, from);
-    shorten_stuck(t, from);
+    note_truncation(t, from);
 }
 
 static void take(struct turn *t, const struct raft_entry *entry) {
@@ -125,11 +126,27 @@ static struct turn_batch *next_stuck(struct turn *t, uint64_t number) {
     return next;
 }
 
+/* A batch that is tried again may come after later ones, so it writes only what still holds: of its
+ * entries those that were not truncated since, no truncation that a later one covers, and the
+ * newest vote. */
+static void renew(struct turn *t, struct turn_batch *batch) {
+    raft_index from = batch->void_from;
+    if (from != 0 && batch->log.truncate_from >= from)
+        batch->log.truncate_from = 0;
+    if (from != 0 && batch->raft.last >= from) {
+        batch->log.entry_count = from > batch->raft.first ? (size_t)(from - batch->raft.first) : 0;
+        batch->raft.last = from - 1;
+    }
+    if (batch->log.hard)
+        batch->raft.hard = t->handed_hard;
+}
+
 static void resubmit_stuck(struct turn *t) {
     struct turn_batch *batch = next_stuck(t, 0);
     while (batch) {
         uint64_t number = batch->raft.number;
         batch->is_stuck = false;
+        renew(t, batch);
         t->ports->log_submit(t->ports->context, batch);
         batch = next_stuck(t, number);
     }

@@ -1,6 +1,7 @@
 #include "server/log_writer.h"
 
 #include "log.h"
+#include "server/log_order.h"
 #include "server/worker.h"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 struct log_writer {
     struct kv_log *log;
     struct inbox *inbox;
-    raft_index next; /* the index that a batch must go on from */
+    struct log_order order;
     struct worker worker;
     /* Under the worker's mutex: */
     struct turn_events batches;
@@ -65,37 +66,22 @@ static void give_back(struct log_writer *w, struct turn_batch *batch, enum statu
     inbox_post(w->inbox, &batch->event);
 }
 
-/* Behind a batch that found no room, the next ones must not be written: there would be a gap. */
-static bool follows(const struct turn_batch *batch, raft_index next) {
-    raft_index from = batch->log.truncate_from;
-    if (from != 0 && from < next)
-        next = from;
-    return batch->log.entry_count == 0 ? from <= next : batch->raft.first == next;
-}
-
-/* The index that comes after this batch. */
-static raft_index after(const struct turn_batch *batch, raft_index next) {
-    if (batch->log.entry_count > 0)
-        return batch->raft.last + 1;
-    return batch->log.truncate_from != 0 ? batch->log.truncate_from : next;
-}
-
 /* As many batches as follow each other; the others go back unwritten. */
 static size_t choose(struct log_writer *w, struct turn_events *from, struct turn_batch **batches,
-                     raft_index *ret_next) {
+                     struct log_order *ret_order) {
     size_t count = 0;
-    raft_index next = w->next;
+    struct log_order order = w->order;
     while (!STAILQ_EMPTY(from)) {
         struct turn_batch *batch = batch_of(STAILQ_FIRST(from));
         STAILQ_REMOVE_HEAD(from, link);
-        if (!follows(batch, next)) {
+        if (!log_order_allows(&order, batch)) {
             give_back(w, batch, STATUS_DISK_FULL);
             continue;
         }
-        next = after(batch, next);
+        log_order_written(&order, batch);
         batches[count++] = batch;
     }
-    *ret_next = next;
+    *ret_order = order;
     return count;
 }
 
@@ -114,25 +100,29 @@ static enum status write_group(struct log_writer *w, struct turn_batch *const *b
  * not. */
 static void write_singly(struct log_writer *w, struct turn_batch **batches, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        bool is_next = follows(batches[i], w->next);
-        enum status status = is_next ? write_group(w, &batches[i], 1) : STATUS_DISK_FULL;
-        if (status == STATUS_OK)
-            w->next = after(batches[i], w->next);
+        enum status status = STATUS_DISK_FULL;
+        if (log_order_allows(&w->order, batches[i])) {
+            status = write_group(w, &batches[i], 1);
+            if (status == STATUS_OK)
+                log_order_written(&w->order, batches[i]);
+            else
+                log_order_refused(&w->order, batches[i]);
+        }
         give_back(w, batches[i], status);
     }
 }
 
 static void write_batches(struct log_writer *w, struct turn_events *from) {
     struct turn_batch *batches[BATCHES_IN_FLIGHT_MAX];
-    raft_index next;
-    size_t count = choose(w, from, batches, &next);
+    struct log_order order;
+    size_t count = choose(w, from, batches, &order);
     if (count == 0)
         return;
     if (write_group(w, batches, count) != STATUS_OK) {
         write_singly(w, batches, count);
         return;
     }
-    w->next = next;
+    w->order = order;
     for (size_t i = 0; i < count; i++)
         give_back(w, batches[i], STATUS_OK);
 }
@@ -170,7 +160,7 @@ enum status log_writer_new(struct kv_log *log, raft_index next, struct inbox *in
     if (!w)
         return STATUS_NO_MEMORY;
     w->log = log;
-    w->next = next;
+    w->order.next = next;
     w->inbox = inbox;
     STAILQ_INIT(&w->batches);
     worker_start(&w->worker, run, w);

@@ -46,6 +46,7 @@ struct turn {
     /* The log. */
     struct trail trail;
     struct turn_batch batches[BATCHES_IN_FLIGHT_MAX];
+    struct raft_hard_state handed_hard; /* the newest in any batch */
     struct turn_cut cut;
     bool is_cutting;
     uint64_t cut_after_ms; /* a cut that found no room is tried again then */

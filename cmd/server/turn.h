@@ -79,6 +79,7 @@ struct turn_batch {
     /* The turn's own: */
     bool is_busy;  /* with the writer, or stuck */
     bool is_stuck; /* came back with STATUS_DISK_FULL */
+    raft_index void_from; /* the log was truncated from here on since; 0: not below its end */
 };
 
 struct turn_cut {
