@@ -4,6 +4,7 @@
 #include "sim/checks.h"
 #include "sim/sim.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 void sim_disk_open(struct sim_disk *disk, struct sim *sim, struct sim_node *node,
@@ -18,6 +19,7 @@ void sim_disk_open(struct sim_disk *disk, struct sim *sim, struct sim_node *node
         .configuration_capacity = 8,
         .configurations = calloc(8, sizeof *disk->configurations),
         .base = memory_base_new(),
+        .order.next = 1,
         .slow_factor = 1,
     };
     CHECK(disk->entries && disk->configurations);
@@ -100,24 +102,28 @@ static void append(struct sim_disk *disk, const struct raft_entry *entry) {
     sim_check_appended(disk->sim, disk->node, copy);
 }
 
-/* Behind a batch that found no room the next ones must not be written: there would be a gap. */
-static bool follows(const struct sim_disk *disk, const struct kv_log_batch *batch) {
-    raft_index next = disk->last_index + 1;
-    if (batch->truncate_from != 0 && batch->truncate_from < next)
-        next = batch->truncate_from;
-    if (batch->entry_count == 0)
-        return batch->truncate_from <= next;
-    return batch->entries[0].index == next;
-}
-
-static enum status write_batch(struct sim_disk *disk, const struct kv_log_batch *batch) {
-    if (!follows(disk, batch) || (disk->is_full && !batch->is_essential))
-        return STATUS_DISK_FULL;
+static void write_batch(struct sim_disk *disk, const struct kv_log_batch *batch) {
     truncate(disk, batch->truncate_from);
     if (batch->hard)
         disk->hard = *batch->hard;
     for (size_t i = 0; i < batch->entry_count; i++)
         append(disk, &batch->entries[i]);
+}
+
+/* The reserve is for votes and single entries. */
+static bool has_room(const struct sim_disk *disk, const struct kv_log_batch *batch) {
+    return !disk->is_full || (batch->is_essential && batch->entry_count <= 1);
+}
+
+static enum status try_batch(struct sim_disk *disk, const struct turn_batch *batch) {
+    if (!log_order_allows(&disk->order, batch))
+        return STATUS_DISK_FULL;
+    if (!has_room(disk, &batch->log)) {
+        log_order_refused(&disk->order, batch);
+        return STATUS_DISK_FULL;
+    }
+    write_batch(disk, &batch->log);
+    log_order_written(&disk->order, batch);
     return STATUS_OK;
 }
 
@@ -139,11 +145,22 @@ static void write_begin(struct sim_disk *disk) {
              disk->life);
 }
 
+static void trace_batch(const struct sim_disk *disk, const struct turn_batch *batch) {
+    sim_trace(disk->sim,
+              "node %zu batch %" PRIu64 ": from %" PRIu64 " truncated, %" PRIu64 "..%" PRIu64
+              " (%zu), hard %" PRIu64 "/%" PRIu64 ": %s; disk up to %" PRIu64,
+              disk->node->number, batch->raft.number, batch->log.truncate_from, batch->raft.first,
+              batch->raft.last, batch->log.entry_count, batch->log.hard ? batch->log.hard->term : 0,
+              batch->log.hard ? batch->log.hard->vote : 0, status_name(batch->status),
+              disk->last_index);
+}
+
 static void give_back_batches(struct sim_disk *disk) {
     for (size_t i = 0; i < disk->group_count; i++) {
         struct turn_batch *batch = disk->batches[i];
-        batch->status = write_batch(disk, &batch->log);
+        batch->status = try_batch(disk, batch);
         batch->has_room = !disk->is_full;
+        trace_batch(disk, batch);
         sim_node_post(disk->node, &batch->event);
     }
     disk->batch_count -= disk->group_count;
@@ -237,10 +254,11 @@ void sim_disk_flush(struct sim_disk *disk, struct turn_flush *flush) {
 
 void sim_disk_crash(struct sim_disk *disk) {
     for (size_t i = 0; i < disk->group_count && sim_random_percent(&disk->random, 60); i++)
-        (void)write_batch(disk, &disk->batches[i]->log); /* nobody is told how it went */
+        (void)try_batch(disk, disk->batches[i]); /* nobody is told how it went */
     if (disk->flush && !disk->is_full && sim_random_percent(&disk->random, 50))
         memory_base_flush(disk->base, disk->flush->flush);
     disk->life++;
+    disk->order.next = disk->last_index + 1;
     disk->batch_count = 0;
     disk->group_count = 0;
     disk->cut = NULL;

@@ -6,6 +6,7 @@
 #ifndef PHALANX_SIM_DISK_H
 #define PHALANX_SIM_DISK_H
 
+#include "server/log_order.h"
 #include "server/turn.h"
 #include "sim/random.h"
 #include "support/memory_base.h"
@@ -41,6 +42,7 @@ struct sim_disk {
     size_t group_count; /* of them, being written */
     struct turn_cut *cut;
     struct turn_room *room;
+    struct log_order order;
     bool is_writing;
     bool is_waiting; /* for the hang to end, to begin */
 

@@ -228,9 +228,25 @@ static bool is_level(struct sim *sim) {
     return true;
 }
 
+static void trace_nodes(const struct sim *sim) {
+    for (size_t i = 0; i < sim->weather.node_count; i++) {
+        const struct turn *turn = sim->nodes[i].turn;
+        const struct raft_status *raft = raft_status(turn->raft);
+        sim_trace(sim,
+                  "node %zu: role %d term %" PRIu64 " leader %" PRIu64 " last %" PRIu64
+                  " durable %" PRIu64 " commit %" PRIu64 " applied %" PRIu64 " disk %" PRIu64
+                  " refused %" PRIu64,
+                  i, raft->role, raft->term, raft->leader - 1, raft->last_index,
+                  raft->durable_index, raft->commit_index, sim_node_applied(&sim->nodes[i]),
+                  sim->nodes[i].disk.last_index, turn->status.refused_messages_total);
+    }
+}
+
 static void await(struct sim *sim, bool (*is_so)(struct sim *), const char *what) {
     uint64_t end_us = sim->now_us + CALM_US;
     while (!is_so(sim)) {
+        if (sim->now_us >= end_us)
+            trace_nodes(sim);
         if (sim->now_us >= end_us)
             sim_fail(sim, "does not converge: %s", what);
         elapse(sim, STEP_US);
