@@ -28,7 +28,7 @@ static bool decode_member(struct wire_reader *r, struct raft_member *ret_member)
     size_t name_bytes = wire_get_u8(r);
     struct bytes name = wire_get(r, name_bytes);
     if (r->has_failed || name.len >= sizeof ret_member->name || ret_member->id == 0 ||
-        ret_member->rights > RAFT_VOTER_BOTH || (name.len > 0 && memchr(name.data, 0, name.len)))
+        (name.len > 0 && memchr(name.data, 0, name.len)))
         return false;
     memcpy(ret_member->name, name.data, name.len);
     return true;
@@ -39,7 +39,10 @@ static bool is_sound(const struct raft_configuration *configuration) {
     for (size_t i = 0; i < configuration->count; i++) {
         const struct raft_member *member = &configuration->members[i];
         bool is_twice = raft_configuration_find(configuration, member->id) != member;
-        if (is_twice || (!configuration->is_joint && (member->rights & RAFT_VOTER_OLD)))
+        bool is_known = member->rights <= RAFT_VOTER_BOTH ||
+                        member->rights == (RAFT_VOTER_OLD | RAFT_LEARNER_NEXT);
+        if (is_twice || !is_known ||
+            (!configuration->is_joint && (member->rights & RAFT_VOTER_OLD)))
             return false;
     }
     return true;

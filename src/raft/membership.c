@@ -63,7 +63,8 @@ static void append_configuration(struct raft *r, struct raft_configuration *conf
     configuration->index = r->trail.last_index;
     raft__configuration_take(r, configuration);
     raft__peers_sync(r);
-    r->lease_floor_round = r->round; /* no lease until a round of the new members */
+    if (!PLANTED(lease_over_configuration))
+        r->lease_floor_round = r->round; /* no lease until a round of the new members */
     raft__commit_advance(r);
 }
 
@@ -83,7 +84,7 @@ static bool target_is_sound(const struct raft_configuration *target) {
     for (size_t i = 0; i < target->count; i++) {
         const struct raft_member *member = &target->members[i];
         bool is_twice = raft_configuration_find(target, member->id) != member;
-        if (member->id == 0 || is_twice || (member->rights & RAFT_VOTER_OLD))
+        if (member->id == 0 || is_twice || member->rights > RAFT_VOTER_NEW)
             return false;
         voters += (member->rights & RAFT_VOTER_NEW) != 0;
     }
@@ -104,9 +105,12 @@ static bool join(const struct raft_configuration *old, struct raft_configuration
             return false;
         if (at == joint->count) {
             joint->members[joint->count++] = *was;
-            joint->members[at].rights = RAFT_LEARNER;
+            joint->members[at].rights = RAFT_VOTER_OLD;
+        } else if (joint->members[at].rights == RAFT_LEARNER) {
+            joint->members[at].rights = RAFT_VOTER_OLD | RAFT_LEARNER_NEXT;
+        } else {
+            joint->members[at].rights = RAFT_VOTER_BOTH;
         }
-        joint->members[at].rights |= RAFT_VOTER_OLD;
     }
     return true;
 }
@@ -118,7 +122,7 @@ enum status raft__configure(struct raft *r, const struct raft_configuration *tar
         return STATUS_NOT_LEADER;
     bool is_busy = !r->status.is_in_office || r->transferee != 0 || r->configuration.is_joint ||
                    r->configuration.index > r->status.commit_index;
-    if (is_busy)
+    if (is_busy && !(PLANTED(configure_early) && !r->configuration.is_joint))
         return STATUS_BUSY;
     struct raft_configuration next = *target;
     if (!target_is_sound(target))

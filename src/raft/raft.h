@@ -32,12 +32,14 @@ typedef uint64_t raft_id;    /* a member's random identity; 0: none */
 /* ---- Configurations (thesis 4.3) ----------------------------------------------------------- */
 
 /* In which of the two halves of a joint configuration a member votes. In a simple one only the
- * new half counts; a member with neither is a learner. */
+ * new half counts; a member with neither is a learner. A voter of the old half alone leaves with
+ * it, unless it is to stay as a learner. */
 enum raft_vote_right {
     RAFT_LEARNER = 0,
     RAFT_VOTER_NEW = 1,
     RAFT_VOTER_OLD = 2,
-    RAFT_VOTER_BOTH = 3
+    RAFT_VOTER_BOTH = 3,
+    RAFT_LEARNER_NEXT = 4, /* only beside RAFT_VOTER_OLD */
 };
 
 struct raft_member {
