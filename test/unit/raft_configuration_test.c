@@ -15,6 +15,8 @@ static struct raft_configuration any_configuration(void) {
         struct raft_member *member = &c.members[i];
         member->id = ((uint64_t)rand() << 20) + i + 1;
         member->rights = (unsigned)rand() % (c.is_joint ? 4 : 2);
+        if (member->rights == RAFT_VOTER_OLD && rand() % 2)
+            member->rights |= RAFT_LEARNER_NEXT;
         size_t name_bytes = (size_t)rand() % NAME_BYTES_MAX;
         memset(member->name, 'a' + (int)i, name_bytes);
     }
