@@ -36,7 +36,7 @@ void turn__batch_submit(struct turn *t, const struct raft_batch *raft) {
 static void note_truncation(struct turn *t, raft_index from) {
     for (size_t i = 0; i < BATCHES_IN_FLIGHT_MAX; i++) {
         struct turn_batch *batch = &t->batches[i];
-        if (batch->is_busy && (batch->void_from == 0 || from < batch->void_from))
+        if (batch->is_busy && !PLANTED(retry_truncated) && (batch->void_from == 0 || from < batch->void_from))
             batch->void_from = from;
     }
 }
@@ -137,7 +137,7 @@ static void renew(struct turn *t, struct turn_batch *batch) {
         batch->log.entry_count = from > batch->raft.first ? (size_t)(from - batch->raft.first) : 0;
         batch->raft.last = from - 1;
     }
-    if (batch->log.hard)
+    if (batch->log.hard && !PLANTED(retry_old_vote))
         batch->raft.hard = t->handed_hard;
 }
 

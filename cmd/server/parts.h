@@ -2,6 +2,7 @@
 #ifndef PHALANX_SERVER_PARTS_H
 #define PHALANX_SERVER_PARTS_H
 
+#include "plant.h"
 #include "server/retention.h"
 #include "server/trail.h"
 #include "server/turn.h"

@@ -35,7 +35,7 @@ void raft__commit_to(struct raft *r, raft_index index) {
 static uint64_t match_of(const void *context, raft_id id) {
     const struct raft *r = context;
     if (id == r->self)
-        return r->status.durable_index;
+        return PLANTED(count_self_early) ? r->trail.last_index : r->status.durable_index;
     for (size_t i = 0; i < r->peer_count; i++)
         if (r->peers[i].id == id)
             return r->peers[i].match_index;
@@ -48,8 +48,9 @@ void raft__commit_advance(struct raft *r) {
     if (r->status.role != RAFT_LEADER)
         return;
     raft_index index = raft__quorum_value(&r->configuration, match_of, r);
-    if (index >= r->noop_index && index > r->status.commit_index) {
-        CHECK(raft__trail_term(&r->trail, index) == r->hard.term);
+    bool is_of_term = index >= r->noop_index || PLANTED(commit_old_term);
+    if (is_of_term && index > r->status.commit_index) {
+        CHECK(PLANTED(commit_old_term) || raft__trail_term(&r->trail, index) == r->hard.term);
         raft__commit_to(r, index);
     }
 }

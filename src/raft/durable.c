@@ -130,6 +130,8 @@ static void count_own_vote(struct raft *r, const struct raft_batch *batch) {
 static void settle(struct raft *r) {
     while (r->handed_count > 0 && r->handed[0].is_durable) {
         struct raft_handed oldest = pop_oldest(r);
+        if (PLANTED(durable_by_index) && oldest.batch.last <= r->handed_index)
+            oldest.counts_to = oldest.batch.last;
         if (oldest.counts_to > r->status.durable_index)
             r->status.durable_index = oldest.counts_to;
         send_deferred(r, oldest.batch.number);

@@ -49,8 +49,11 @@ void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
     leave_office(r);
     if (r->status.role == RAFT_CANDIDATE)
         raft__deferred_drop(r); /* asks for votes no more: its log may soon be shorter */
+    if (PLANTED(forget_vote) && r->status.role != RAFT_FOLLOWER)
+        r->hard.vote = 0;
     if (term > r->hard.term) {
-        r->hard = (struct raft_hard_state){.term = term};
+        r->hard = (struct raft_hard_state){.term = term,
+                                           .vote = PLANTED(keep_vote) ? r->hard.vote : 0};
         begin_term(r);
     }
     r->status.role = RAFT_FOLLOWER;
@@ -67,6 +70,8 @@ void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
 bool raft__is_sticky(const struct raft *r) {
     if (r->status.role == RAFT_LEADER)
         return true;
+    if (PLANTED(no_stickiness))
+        return false;
     return r->now_ms < r->sticky_until_ms;
 }
 
@@ -89,7 +94,7 @@ bool raft__can_campaign(const struct raft *r) {
 void raft__vote_record(struct raft *r, raft_id id, bool is_granted) {
     for (size_t i = 0; i < r->vote_count; i++)
         if (r->votes[i].id == id)
-            return; /* said twice */
+            return (void)(r->votes[i].vote += PLANTED(count_vote_twice)); /* said twice */
     if (r->vote_count < MEMBERS_MAX)
         r->votes[r->vote_count++] =
             (struct raft_vote_record){.id = id, .vote = is_granted ? 1 : -1};

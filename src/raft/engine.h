@@ -14,6 +14,7 @@
 #ifndef PHALANX_RAFT_ENGINE_H
 #define PHALANX_RAFT_ENGINE_H
 
+#include "plant.h"
 #include "raft/progress.h"
 #include "raft/quorum.h"
 #include "raft/raft.h"

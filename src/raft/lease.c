@@ -45,9 +45,11 @@ static uint64_t least_timeout_ms(const struct raft *r, uint64_t since_ms) {
 }
 
 bool raft_has_lease(const struct raft *r, uint64_t now_ms) {
-    if (r->status.role != RAFT_LEADER || !r->has_lease_reads || r->has_sent_timeout_now ||
-        !r->status.is_in_office)
+    if (r->status.role != RAFT_LEADER || !r->has_lease_reads || !r->status.is_in_office ||
+        (r->has_sent_timeout_now && !PLANTED(lease_after_transfer)))
         return false;
     uint64_t since_ms = raft__quorum_value(&r->configuration, lease_since, r);
+    if (PLANTED(lease_forever))
+        return since_ms != 0;
     return since_ms != 0 && now_ms < since_ms + least_timeout_ms(r, since_ms) / 2;
 }

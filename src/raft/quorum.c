@@ -1,5 +1,7 @@
 #include "raft/quorum.h"
 
+#include "plant.h"
+
 bool raft__is_voter(const struct raft_configuration *configuration, raft_id id) {
     const struct raft_member *member = raft_configuration_find(configuration, id);
     return member && member->rights != RAFT_LEARNER;
@@ -34,7 +36,7 @@ uint64_t raft__quorum_value(const struct raft_configuration *configuration,
                             uint64_t (*value_of)(const void *context, raft_id id),
                             const void *context) {
     uint64_t value = half_value(configuration, RAFT_VOTER_NEW, value_of, context);
-    if (!configuration->is_joint)
+    if (!configuration->is_joint || PLANTED(new_half_only))
         return value;
     uint64_t old = half_value(configuration, RAFT_VOTER_OLD, value_of, context);
     return old < value ? old : value;
@@ -51,7 +53,7 @@ static enum raft_tally half_tally(const struct raft_configuration *configuration
             continue;
         int vote = vote_of(context, member->id);
         voters++;
-        granted += vote > 0;
+        granted += PLANTED(count_vote_twice) && vote > 1 ? 2 : vote > 0;
         refused += vote < 0;
     }
     size_t majority = voters / 2 + 1;
@@ -64,7 +66,7 @@ enum raft_tally raft__quorum_tally(const struct raft_configuration *configuratio
                                    int (*vote_of)(const void *context, raft_id id),
                                    const void *context) {
     enum raft_tally new = half_tally(configuration, RAFT_VOTER_NEW, vote_of, context);
-    if (!configuration->is_joint)
+    if (!configuration->is_joint || PLANTED(new_half_only))
         return new;
     enum raft_tally old = half_tally(configuration, RAFT_VOTER_OLD, vote_of, context);
     if (new == RAFT_TALLY_LOST || old == RAFT_TALLY_LOST)

@@ -53,7 +53,7 @@ static raft_term configured_term(const struct raft *r) {
 static uint64_t silence_ms(const struct raft *r, const struct raft_config *config) {
     bool has_led_alone =
         is_sole_voter(r) && config->hard.vote == r->self && configured_term(r) < config->hard.term;
-    return has_led_alone ? 0 : config->silence_ms;
+    return has_led_alone || PLANTED(no_silence) ? 0 : config->silence_ms;
 }
 
 static void init(struct raft *r, const struct raft_config *config) {
@@ -140,6 +140,8 @@ const struct raft_accepted *raft_accepted(const struct raft *r) {
 
 static raft_index apply_to(const struct raft *r) {
     const struct raft_status *s = &r->status;
+    if (PLANTED(apply_before_durable))
+        return s->commit_index;
     return s->commit_index < s->durable_index ? s->commit_index : s->durable_index;
 }
 

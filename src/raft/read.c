@@ -25,6 +25,13 @@ enum status raft__read(struct raft *r, uint64_t token) {
 
 /* ---- Leader ---------------------------------------------------------------------------------- */
 
+static void stamp(struct raft *r, struct raft_question *question) {
+    if (question->token == 0 || question->round != 0)
+        return;
+    question->round = r->round;
+    question->index = r->status.commit_index;
+}
+
 static void pump_leader(struct raft *r) {
     if (r->wanted_token == 0 || r->question.token != 0 || !r->status.is_in_office)
         return;
@@ -33,14 +40,9 @@ static void pump_leader(struct raft *r) {
         return;
     }
     r->question = (struct raft_question){.token = r->wanted_token};
+    if (PLANTED(read_joins_round))
+        stamp(r, &r->question);
     r->wants_round = true;
-}
-
-static void stamp(struct raft *r, struct raft_question *question) {
-    if (question->token == 0 || question->round != 0)
-        return;
-    question->round = r->round;
-    question->index = r->status.commit_index;
 }
 
 /* Whatever arrived before this round was sent is confirmed by it. */

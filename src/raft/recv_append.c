@@ -17,7 +17,7 @@ void raft__follow(struct raft *r, raft_id leader) {
  */
 void raft__ack(struct raft *r, bool is_forced) {
     r->owes_ack = r->owes_ack || is_forced;
-    raft_index durable = r->status.durable_index;
+    raft_index durable = PLANTED(ack_before_sync) ? r->trail.last_index : r->status.durable_index;
     raft_index index = r->matched_index < durable ? r->matched_index : durable;
     if (r->status.role != RAFT_FOLLOWER || r->status.leader == 0 ||
         r->durable_term < r->hard.term || (index <= r->acked_index && !r->owes_ack))
@@ -79,6 +79,8 @@ static size_t held(const struct raft *r, const struct raft_message *m) {
         bool is_committed = entry->index <= r->status.commit_index;
         bool is_equal = entry->index <= r->trail.last_index &&
                         raft__trail_term(&r->trail, entry->index) == entry->term;
+        if (PLANTED(no_truncation))
+            is_equal = entry->index <= r->trail.last_index;
         if (!is_committed && !is_equal)
             break;
         count++;
@@ -129,7 +131,8 @@ enum status raft__recv_append(struct raft *r, const struct raft_message *m) {
     if (matched > r->matched_index)
         r->matched_index = matched;
     raft_index committed = m->append.commit_index;
-    raft__commit_to(r, committed < r->matched_index ? committed : r->matched_index);
+    raft_index known = PLANTED(commit_unmatched) ? r->trail.last_index : r->matched_index;
+    raft__commit_to(r, committed < known ? committed : known);
     raft__ack(r, r->accepted.count == 0);
     return status;
 }

@@ -46,6 +46,8 @@ enum status raft__recv_heartbeat_answer(struct raft *r, const struct raft_messag
     bool is_remembered = r->round - round < ROUNDS_MAX;
     if (round <= peer->acked_round || !is_remembered)
         return STATUS_STALE; /* a late answer to an older round proves nothing new */
+    if (PLANTED(any_round_counts))
+        round = r->round;
     peer->acked_round = round;
     peer->round_sent_ms = r->rounds_sent_ms[round % ROUNDS_MAX];
     peer->election_timeout_ms = m->heartbeat_answer.election_timeout_ms;

@@ -1,6 +1,5 @@
 #include "sim/disk.h"
 
-#include "plant.h"
 #include "sim/checks.h"
 #include "sim/sim.h"
 
@@ -266,4 +265,27 @@ void sim_disk_crash(struct sim_disk *disk) {
     disk->flush = NULL;
     disk->is_writing = false;
     disk->is_waiting = false;
+}
+
+/* ---- A planted bug ------------------------------------------------------------------------------
+ */
+
+/* Internal keys of answers: a table's byte, the client's id, a slot. */
+#define SESSION_TABLE 2
+#define ANSWER_KEY_BYTES (1 + 8 + 1)
+
+void sim_disk_forget_answers(struct sim_disk *disk) {
+    struct kv_base view = memory_base_view(disk->base);
+    uint8_t place[16] = {SESSION_TABLE};
+    struct bytes next = bytes_of(place, 1);
+    struct bytes key, record;
+    (void)memory_base_reopen(disk->base);
+    while (view.ops->seek(view.context, next, &key, &record) == STATUS_OK &&
+           key.data[0] == SESSION_TABLE) {
+        memcpy(place, key.data, key.len);
+        place[key.len] = 0;
+        next = bytes_of(place, key.len + 1);
+        if (key.len == ANSWER_KEY_BYTES)
+            memory_base_write(disk->base, key, (struct bytes){0});
+    }
 }

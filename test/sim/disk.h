@@ -68,6 +68,9 @@ void sim_disk_cut(struct sim_disk *disk, struct turn_cut *cut);
 void sim_disk_flush(struct sim_disk *disk, struct turn_flush *flush);
 void sim_disk_check_room(struct sim_disk *disk, struct turn_room *room);
 
+/* A planted bug: the state loses what sessions were answered. */
+void sim_disk_forget_answers(struct sim_disk *disk);
+
 void sim_disk_hang(struct sim_disk *disk, bool is_hung);
 
 /* NULL: not on the disk (any more, or yet). */

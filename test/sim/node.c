@@ -1,5 +1,6 @@
 #include "sim/node.h"
 
+#include "plant.h"
 #include "sim/checks.h"
 #include "sim/sim.h"
 
@@ -273,6 +274,8 @@ static struct turn_config config_of(struct sim_node *node, struct raft_term_run 
 void sim_node_boot(struct sim_node *node) {
     struct raft_term_run runs[RUNS_MAX];
     CHECK(!node->turn);
+    if (PLANTED(forget_answers))
+        sim_disk_forget_answers(&node->disk);
     STAILQ_INIT(&node->inbox);
     LIST_INIT(&node->calls);
     struct turn_config config = config_of(node, runs);
