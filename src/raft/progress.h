@@ -34,7 +34,7 @@ struct raft_progress {
     uint64_t acked_round;         /* the newest heartbeat round it answered */
     uint64_t round_sent_ms;       /* when that round was sent */
     uint64_t election_timeout_ms; /* as it declared */
-    struct raft_in_flight window[WINDOW_MESSAGES_MAX]; /* a ring, oldest first */
+    struct raft_in_flight window[WINDOW_MESSAGES_MAX]; /* a ring, oldest first; a probe alone */
     size_t window_first;
     size_t window_count;
     size_t window_bytes;
@@ -42,7 +42,6 @@ struct raft_progress {
 
 void raft__progress_init(struct raft_progress *progress, raft_id id, raft_index next_index);
 void raft__progress_to_probe(struct raft_progress *progress, raft_index next_index);
-void raft__progress_to_replicate(struct raft_progress *progress);
 void raft__progress_to_snapshot(struct raft_progress *progress);
 
 bool raft__progress_may_send(const struct raft_progress *progress);

@@ -39,6 +39,31 @@ static void replicates_from_what_matched(void **state) {
     raft__progress_check(&p);
 }
 
+/* The answer names what is durable there; the probe's own entries are on their way to its disk. */
+static void a_probe_that_fits_is_not_sent_again(void **state) {
+    (void)state;
+    struct raft_progress p;
+    raft__progress_init(&p, 2, 8);
+    raft__progress_sent(&p, 12, 10);
+    raft__progress_matched(&p, 7);
+    assert_int_equal(p.state, RAFT_REPLICATE);
+    assert_int_equal(p.match_index, 7);
+    assert_int_equal(p.next_index, 13);
+    assert_int_equal(p.window_count, 1);
+    raft__progress_check(&p);
+}
+
+static void an_older_answer_does_not_vouch_for_a_probe(void **state) {
+    (void)state;
+    struct raft_progress p;
+    raft__progress_init(&p, 2, 8);
+    raft__progress_sent(&p, 12, 10);
+    raft__progress_matched(&p, 5);
+    assert_int_equal(p.next_index, 6);
+    assert_int_equal(p.window_count, 0);
+    raft__progress_check(&p);
+}
+
 static void next_runs_ahead_of_match(void **state) {
     (void)state;
     struct raft_progress p = given_replicating(9);
@@ -107,6 +132,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(probes_with_one_message_at_a_time),
         cmocka_unit_test(replicates_from_what_matched),
+        cmocka_unit_test(a_probe_that_fits_is_not_sent_again),
+        cmocka_unit_test(an_older_answer_does_not_vouch_for_a_probe),
         cmocka_unit_test(next_runs_ahead_of_match),
         cmocka_unit_test(a_late_answer_takes_nothing_back),
         cmocka_unit_test(the_window_is_bounded_in_messages),
