@@ -100,7 +100,7 @@ static void some_trouble(struct net *net) {
         (void)net_transfer(net, id, any_node(net)); /* refused mostly */
     else if (what < 40)
         some_log_cut(net, id);
-    else if (what < 55)
+    else if (what < 60)
         (void)net_read(net, id); /* refused without a leader */
     else
         some_proposals(net, net_leader(net) != 0 && what < 85 ? net_leader(net) : id);
@@ -110,9 +110,11 @@ static struct net *given_any_net(uint64_t seed) {
     size_t founders = seed % 3 == 0 ? 5 : seed % 3 == 1 ? 3 : 1 + seed % 2;
     struct net *net = net_unstarted(founders == 5 ? 7 : 5, founders, seed);
     bool has_skew = net_chance(net, 2) == 0;
+    bool has_lease_reads = net_chance(net, 3) != 0;
     for (raft_id id = 1; id <= net->node_count; id++) {
         struct net_node *node = net_node(net, id);
         node->clock_permille = has_skew ? 1000 + (unsigned)net_chance(net, 900) : 1000;
+        node->has_lease_reads = has_lease_reads;
         node->election_timeout_ms = 600 + net_chance(net, 800);
         node->disk_ms = net_chance(net, 30);
     }

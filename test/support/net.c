@@ -278,7 +278,8 @@ static void trace_details(struct net *net, const struct raft_message *m) {
 
 static void trace_message(struct net *net, const struct net_message *message, const char *fate) {
     const struct raft_message *m = &message->message;
-    if (!net->trace)
+    bool is_heartbeat = m->kind == RAFT_HEARTBEAT || m->kind == RAFT_HEARTBEAT_ANSWER;
+    if (!net->trace || (is_heartbeat && net->hides_heartbeats))
         return;
     if (message->state) {
         trace(net, "%lu -> %lu: state up to %lu%s\n", m->from, m->to, message->state_index, fate);

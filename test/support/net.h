@@ -101,6 +101,7 @@ struct net {
     struct net_message *messages;
     uint64_t message_count; /* ever sent */
     FILE *trace;
+    bool hides_heartbeats; /* in the trace */
 
     /* Memory of payloads. */
     uint8_t **kept;
