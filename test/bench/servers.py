@@ -60,6 +60,11 @@ class Server:
         return self._value("status", "RssFile") / 1024
 
     def written_bytes(self):
+        """To files. What goes to sockets is not counted there."""
+        return self._value("io", "wchar")
+
+    def dirtied_bytes(self):
+        """Page cache made dirty: whole folios, which may be larger than what is written of them."""
         return self._value("io", "write_bytes")
 
     def status(self):
