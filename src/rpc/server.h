@@ -2,6 +2,7 @@
  *
  *   server.c   lifecycle: bind, start, drain, free
  *   queue.c    completion queues: their threads, answers handed back, call objects to use again
+ *   accept.c   connections accepted, whatever befalls
  *   call.c     calls: armed, arrived, answered
  *   method.c   the methods, by path
  *   kv_service.c, cluster_service.c, health.c, reflection.c   what they do
@@ -106,6 +107,8 @@ struct rpc_server {
     void *registered[RPC__METHOD_COUNT]; /* gRPC's handle; NULL for RPC__UNKNOWN */
 
     atomic_size_t in_flight; /* KV requests accepted and not yet answered; at most REQUESTS_MAX */
+    /* Bodies of answers that their callers have not taken; but for small ones, REPLY_BYTES_MAX. */
+    atomic_size_t reply_bytes;
     atomic_int snapshots;    /* open streams of each kind */
     atomic_int reflections;
 
@@ -123,6 +126,12 @@ struct rpc_server {
 
 /* A reference of the caller's own. */
 grpc_slice rpc__leader_ref(struct rpc_server *server);
+
+/* ---- Connections --------------------------------------------------------------------------- */
+
+/* Around all servers of the process. */
+void rpc__accept_init(void);
+void rpc__accept_close(void);
 
 /* ---- Queues -------------------------------------------------------------------------------- */
 
@@ -167,7 +176,8 @@ struct rpc_call {
     struct rpc_call *next; /* in a list of its queue */
     enum rpc__method_id method;
     _Atomic enum rpc__phase phase;
-    bool is_counted; /* in server->in_flight */
+    bool is_counted;    /* in server->in_flight */
+    size_t reply_bytes; /* what it adds to server->reply_bytes */
 
     grpc_call *grpc;
     gpr_timespec deadline;
