@@ -17,8 +17,8 @@ struct retention_mark {
 struct retention {
     uint64_t keep_entries;
     uint64_t keep_bytes;
-    uint64_t bytes;         /* appended since the start */
-    raft_index bytes_floor; /* up to here may go by bytes */
+    uint64_t bytes;                               /* appended since the start */
+    raft_index bytes_floor;                       /* up to here may go by bytes */
     struct retention_mark marks[RETENTION_MARKS]; /* a ring, oldest first */
     size_t first;
     size_t count;
@@ -28,7 +28,8 @@ void retention_init(struct retention *retention, uint64_t keep_entries, uint64_t
 
 void retention_append(struct retention *retention, raft_index index, size_t payload_bytes);
 
-/* The entries up to here may be cut: flushed, and beyond the tail that is kept. */
+/* The entries up to here may be cut: flushed, and beyond the tail that is kept. Moves in steps of
+ * an eighth of the tail. */
 raft_index retention_through(struct retention *retention, raft_index flushed, raft_index last);
 
 #endif
