@@ -65,8 +65,8 @@ static bool is_out_of_something(int error) {
 
 /* That connection is gone, the next one may be there: accept(2) lists them for Linux. */
 static bool is_of_one_connection(int error) {
-    static const int errors[] = {ECONNABORTED, EPERM,    EPROTO,       ENETDOWN,   ENOPROTOOPT,
-                                 EHOSTDOWN,    ENONET,   EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH};
+    static const int errors[] = {ECONNABORTED, EPERM,  EPROTO,       ENETDOWN,   ENOPROTOOPT,
+                                 EHOSTDOWN,    ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH};
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
         if (error == errors[i])
             return true;
@@ -78,8 +78,10 @@ __attribute__((visibility("default"))) int accept4(int listener, struct sockaddr
     socklen_t size = len != NULL ? *len : 0;
     for (;;) {
         int connection = accept_now(listener, address, len, flags);
-        if (connection >= 0)
+        if (connection >= 0) {
+            rpc__guard_accepted(connection);
             return connection;
+        }
         if (len != NULL)
             *len = size;
         int error = errno;
