@@ -42,6 +42,11 @@
 /* Requests inside the server at one time; the next one is refused at the door. */
 #define REQUESTS_MAX ((size_t)16384)
 
+/* Bodies of answers that wait for their callers to take them, in all; past it reads with large
+ * answers hear RESOURCE_EXHAUSTED. Small ones are always answered: REQUESTS_MAX bounds them. */
+#define REPLY_BYTES_MAX (128 * MIB)
+#define REPLY_SMALL_BYTES_MAX (4 * KIB)
+
 /* A request waits no longer than this, whatever its deadline says, milliseconds. */
 #define REQUEST_WAIT_MS_MAX 5000
 
@@ -63,6 +68,7 @@
 _Static_assert(ENTRY_BYTES_MAX >= VALUE_BYTES_MAX + KEY_BYTES_MAX + 256, "a put fits an entry");
 _Static_assert(UNAPPLIED_BYTES_MAX >= 8 * ENTRY_BYTES_MAX, "large entries still make batches");
 _Static_assert(UNAPPLIED_BYTES_MAX / 4096 < 131071 / 2, "a batch stays below LMDB's spill");
+_Static_assert(REPLY_BYTES_MAX >= 16 * SCAN_BYTES_MAX, "some large answers fit");
 _Static_assert(MESSAGE_BYTES_MAX >= ENTRY_BYTES_MAX, "what fits an entry fits a message");
 
 #endif

@@ -17,8 +17,8 @@ struct retention_mark {
 struct retention {
     uint64_t keep_entries;
     uint64_t keep_bytes;
-    uint64_t bytes;         /* appended since the start */
-    raft_index bytes_floor; /* up to here may go by bytes */
+    uint64_t bytes;                               /* appended since the start */
+    raft_index bytes_floor;                       /* up to here may go by bytes */
     struct retention_mark marks[RETENTION_MARKS]; /* a ring, oldest first */
     size_t first;
     size_t count;
@@ -31,7 +31,8 @@ void retention_append(struct retention *retention, raft_index index, size_t payl
 /* The entries from here on are gone. */
 void retention_truncate(struct retention *retention, raft_index from);
 
-/* The entries up to here may be cut: flushed, and beyond the tail that is kept. */
+/* The entries up to here may be cut: flushed, and beyond the tail that is kept. Moves in steps of
+ * an eighth of the tail. */
 raft_index retention_through(struct retention *retention, raft_index flushed, raft_index last);
 
 #endif

@@ -30,9 +30,10 @@ void worker_unlock(struct worker *worker) {
     CHECK(pthread_mutex_unlock(&worker->mutex) == 0);
 }
 
+/* In this order, so that whoever wakes finds the mutex free. */
 void worker_unlock_and_wake(struct worker *worker) {
-    CHECK(pthread_cond_signal(&worker->changed) == 0);
     worker_unlock(worker);
+    CHECK(pthread_cond_signal(&worker->changed) == 0);
 }
 
 void worker_wait(struct worker *worker) {

@@ -133,6 +133,7 @@ static void on_away(struct rpc__event *event, bool is_ok) {
     to_phase(call, RPC__PHASE_ANSWERED, RPC__PHASE_OPEN);
     if (call->is_counted)
         atomic_fetch_sub_explicit(&server->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&server->reply_bytes, call->reply_bytes, memory_order_relaxed);
     rpc__queue_give_back(call->queue, call);
 }
 

@@ -64,14 +64,38 @@ void *rpc_call_user(struct rpc_call *call) {
     return call->user;
 }
 
-void rpc_reply(struct rpc_call *call, const struct kv_response *response) {
-    struct rpc__answer answer = {.code = rpc__code_of(response->status)};
-    if (response->status == STATUS_OK) {
-        answer.has_body = true;
-        answer.body = rpc__response_encode(operation_of(call->method), response);
-    } else {
-        answer.detail = response->detail != NULL ? response->detail : status_text(response->status);
-        answer.is_not_applied = response->is_not_applied;
+/* Whether there is room for one more answer to wait for its caller, who may never take it. */
+static bool reserve_reply(struct rpc_call *call, size_t bytes) {
+    struct rpc_server *server = call->queue->server;
+    size_t others = atomic_fetch_add_explicit(&server->reply_bytes, bytes, memory_order_relaxed);
+    if (others + bytes > REPLY_BYTES_MAX && bytes > REPLY_SMALL_BYTES_MAX) {
+        atomic_fetch_sub_explicit(&server->reply_bytes, bytes, memory_order_relaxed);
+        return false;
     }
+    call->reply_bytes = bytes;
+    return true;
+}
+
+/* The answer of a read that went well, or why it cannot be given. A write's is always small. */
+static struct rpc__answer answer_of(struct rpc_call *call, const struct kv_response *response) {
+    grpc_slice body = rpc__response_encode(operation_of(call->method), response);
+    if (reserve_reply(call, GRPC_SLICE_LENGTH(body)))
+        return (struct rpc__answer){.code = GRPC_STATUS_OK, .has_body = true, .body = body};
+    grpc_slice_unref(body);
+    return (struct rpc__answer){.code = GRPC_STATUS_RESOURCE_EXHAUSTED,
+                                .detail = "too many answers wait for their callers",
+                                .is_not_applied = true};
+}
+
+void rpc_reply(struct rpc_call *call, const struct kv_response *response) {
+    struct rpc__answer answer;
+    if (response->status == STATUS_OK)
+        answer = answer_of(call, response);
+    else
+        answer = (struct rpc__answer){
+            .code = rpc__code_of(response->status),
+            .detail = response->detail != NULL ? response->detail : status_text(response->status),
+            .is_not_applied = response->is_not_applied,
+        };
     rpc__call_return(call, &answer);
 }

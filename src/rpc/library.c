@@ -1,5 +1,5 @@
 /* The gRPC core as a library of this process. */
-#include "rpc/rpc.h"
+#include "rpc/server.h"
 
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
@@ -18,9 +18,11 @@ static void keep_last_words(gpr_log_func_args *args) {
 void rpc_init(void) {
     if (getenv("GRPC_VERBOSITY") == NULL && getenv("GRPC_TRACE") == NULL)
         gpr_set_log_function(keep_last_words);
+    rpc__accept_init();
     grpc_init();
 }
 
 void rpc_shutdown(void) {
     grpc_shutdown_blocking(); /* so that nothing of it runs while the process ends */
+    rpc__accept_close();
 }

@@ -39,6 +39,7 @@ static void call_clear(struct rpc_call *call) {
     call->has_flat = false;
     call->grpc = NULL;
     call->is_counted = false;
+    call->reply_bytes = 0;
 }
 
 struct rpc_call *rpc__queue_take(struct rpc__queue *queue) {

@@ -140,6 +140,7 @@ void rpc_server_start(struct rpc_server *server) {
     grpc_server_start(server->grpc);
     for (unsigned i = 0; i < server->queue_count; i++)
         rpc__queue_start(&server->queues[i]);
+    rpc__guard_start(&server->guard);
 }
 
 int rpc_server_port(const struct rpc_server *server) {
@@ -198,8 +199,10 @@ void rpc_server_free(struct rpc_server *server) {
     wait_until_sent(server);
     grpc_server_shutdown_and_notify(server->grpc, server->queues[0].cq, &server->stopped);
     grpc_server_cancel_all_calls(server->grpc);
-    if (server->is_started)
+    if (server->is_started) {
         wait_until_stopped(server);
+        rpc__guard_stop(&server->guard);
+    }
     grpc_server_destroy(server->grpc);
     for (unsigned i = 0; i < server->queue_count; i++)
         rpc__queue_close(&server->queues[i], server->is_started);

@@ -2,6 +2,8 @@
  *
  *   server.c   lifecycle: bind, start, drain, free
  *   queue.c    completion queues: their threads, answers handed back, call objects to use again
+ *   accept.c   connections accepted, whatever befalls
+ *   guard.c    memory watched: who eats it is closed, what is free is given back
  *   call.c     calls: armed, arrived, answered
  *   method.c   the methods, by path
  *   kv_service.c, cluster_service.c, health.c, reflection.c   what they do
@@ -94,6 +96,19 @@ struct rpc__health {
     struct rpc__watch *watches[RPC__WATCHES_MAX]; /* NULL: a free place */
 };
 
+/* Zeroed at first. The memory's fields are its thread's. */
+struct rpc__guard {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_stopping;
+    int statm;          /* open on /proc/self/statm; -1: nothing can be watched */
+    size_t last_bytes;  /* at the last tick */
+    size_t calm_bytes;  /* what was usual lately; 0: unknown */
+    unsigned ticks;     /* without growth */
+    bool is_suspicious; /* the last tick marked what the connections had received */
+};
+
 struct rpc_server {
     struct rpc_handlers handlers;
     size_t user_bytes;
@@ -106,7 +121,9 @@ struct rpc_server {
     void *registered[RPC__METHOD_COUNT]; /* gRPC's handle; NULL for RPC__UNKNOWN */
 
     atomic_size_t in_flight; /* KV requests accepted and not yet answered; at most REQUESTS_MAX */
-    atomic_int snapshots;    /* open streams of each kind */
+    /* Bodies of answers that their callers have not taken; but for small ones, REPLY_BYTES_MAX. */
+    atomic_size_t reply_bytes;
+    atomic_int snapshots; /* open streams of each kind */
     atomic_int reflections;
 
     pthread_mutex_t leader_lock; /* held for an instant only */
@@ -115,6 +132,7 @@ struct rpc_server {
     struct rpc__health health;
     struct rpc__index *index; /* of the descriptors, for reflection */
 
+    struct rpc__guard guard;   /* while is_started */
     struct rpc__event stopped; /* every call and connection is gone */
     pthread_mutex_t stop_lock;
     pthread_cond_t stop_changed;
@@ -123,6 +141,18 @@ struct rpc_server {
 
 /* A reference of the caller's own. */
 grpc_slice rpc__leader_ref(struct rpc_server *server);
+
+/* ---- Connections --------------------------------------------------------------------------- */
+
+/* Around all servers of the process. */
+void rpc__accept_init(void);
+void rpc__accept_close(void);
+
+/* Around the time in which a server answers. */
+void rpc__guard_start(struct rpc__guard *guard);
+void rpc__guard_stop(struct rpc__guard *guard);
+/* A connection was accepted. Any thread. */
+void rpc__guard_accepted(int fd);
 
 /* ---- Queues -------------------------------------------------------------------------------- */
 
@@ -167,7 +197,8 @@ struct rpc_call {
     struct rpc_call *next; /* in a list of its queue */
     enum rpc__method_id method;
     _Atomic enum rpc__phase phase;
-    bool is_counted; /* in server->in_flight */
+    bool is_counted;    /* in server->in_flight */
+    size_t reply_bytes; /* what it adds to server->reply_bytes */
 
     grpc_call *grpc;
     gpr_timespec deadline;

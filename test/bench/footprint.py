@@ -65,10 +65,10 @@ def measure_memory(programs, keys):
             again_mb = server.memory_mb()
             server.wait_until_flushed()
         time.sleep(6)  # another flush's time
-        yield "memory right after as many puts, MB", after_mb
-        yield "memory after as many puts to random keys, MB", again_mb
-        yield "memory at most meanwhile, MB", peak.mb
-        yield "memory idle after a flush, MB", server.memory_mb()
+        yield "memory right after putting each once, MB", after_mb
+        yield "memory right after as many more, random, MB", again_mb
+        yield "memory at most until then, MB", peak.mb
+        yield "memory idle, all flushed, MB", server.memory_mb()
         yield "mapped files then, MB", server.mapped_mb()
 
 
@@ -76,11 +76,13 @@ def measure_written(programs, keys):
     with programs.phalanx("written") as server:
         filled(programs, server, keys)
         for inflight in (1, FILL_INFLIGHT):
-            before = server.written_bytes()
+            written, dirtied = server.written_bytes(), server.dirtied_bytes()
             line = programs.load(server, "put", inflight, keys=keys, seconds=6, warmup=0)
             server.wait_until_flushed()
-            written = server.written_bytes() - before
+            written = server.written_bytes() - written
+            dirtied = server.dirtied_bytes() - dirtied
             yield f"bytes written per put, {inflight} in flight", written / line["calls"]
+            yield f"page cache dirtied per put, {inflight} in flight", dirtied / line["calls"]
 
 
 def measure_starts(programs, keys):
@@ -116,6 +118,6 @@ def measure(programs, results, keys, many_keys):
         programs, "empty", "put", lambda server: server.stop()))])
     for count in (keys, many_keys):
         take(measure_starts(programs, count))
-    print("\nMemory is RssAnon + RssShmem of /proc/PID/status; bytes written are write_bytes of "
-          "/proc/PID/io,\nof log and state, flushes included.")
+    print("\nMemory is RssAnon + RssShmem of /proc/PID/status; bytes written are wchar of "
+          "/proc/PID/io, of log\nand state, flushes included.")
     table.print()

@@ -1,7 +1,10 @@
 /* What one synced commit of the log costs, with nothing around it: a thread that writes batches of
  * puts, one after the other, as the log writer does. Prints a line of JSON.
  *
- *   log_commit DIRECTORY SECONDS [ENTRIES_PER_BATCH]      the directory must be new or empty */
+ *   log_commit DIRECTORY SECONDS [EARLIER]
+ *
+ * The directory must be new or empty. EARLIER entries are written first, in larger batches, and cut
+ * as a server would: a log that has lived reuses pages from all over its file. */
 #include "histogram.h"
 #include "kv/kv.h"
 
@@ -14,12 +17,12 @@
 #define PAYLOAD_BYTES ((size_t)304)
 
 #define RESERVE_BYTES (16 * MIB) /* the server's default */
-#define KEEP_ENTRIES ((raft_index)20000)
+#define KEEP_ENTRIES ((raft_index)10000)
+#define EARLIER_PER_BATCH ((size_t)64)
 
 struct bench {
     struct kv_log *log;
-    struct raft_entry *entries;
-    size_t per_batch;
+    struct raft_entry entries[EARLIER_PER_BATCH];
     raft_index last;
     raft_index first;
     struct histogram latencies_ns;
@@ -31,30 +34,35 @@ static uint64_t now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static void commit(struct bench *bench) {
-    for (size_t i = 0; i < bench->per_batch; i++)
+static void commit(struct bench *bench, size_t count) {
+    for (size_t i = 0; i < count; i++)
         bench->entries[i].index = ++bench->last;
-    struct kv_log_batch batch = {.entries = bench->entries, .entry_count = bench->per_batch};
+    struct kv_log_batch batch = {.entries = bench->entries, .entry_count = count};
     const struct kv_log_batch *batches[] = {&batch};
-    uint64_t started_ns = now_ns();
     CHECK(kv_log_write(bench->log, batches, 1) == STATUS_OK);
-    histogram_add(&bench->latencies_ns, now_ns() - started_ns);
-}
-
-/* As the server does, so that pages are used again. */
-static void cut(struct bench *bench) {
-    if (bench->last > bench->first + KEEP_ENTRIES)
-        CHECK(kv_log_cut(bench->log, bench->last - KEEP_ENTRIES / 2, &bench->first) == STATUS_OK);
 }
 
 static void make_entries(struct bench *bench) {
     static uint8_t payload[PAYLOAD_BYTES];
-    bench->entries = calloc(bench->per_batch, sizeof *bench->entries);
-    CHECK(bench->entries != NULL);
-    for (size_t i = 0; i < bench->per_batch; i++)
+    for (size_t i = 0; i < EARLIER_PER_BATCH; i++)
         bench->entries[i] = (struct raft_entry){.term = 1,
                                                 .type = RAFT_ENTRY_COMMAND,
                                                 .payload = bytes_of(payload, sizeof payload)};
+}
+
+static void write_earlier(struct bench *bench, raft_index count) {
+    while (bench->last < count)
+        commit(bench, EARLIER_PER_BATCH);
+    while (bench->last > bench->first + KEEP_ENTRIES)
+        CHECK(kv_log_cut(bench->log, bench->last - KEEP_ENTRIES, &bench->first) == STATUS_OK);
+}
+
+static void measure(struct bench *bench, double seconds) {
+    uint64_t end_ns = now_ns() + (uint64_t)(seconds * 1e9);
+    for (uint64_t started_ns = now_ns(); started_ns < end_ns; started_ns = now_ns()) {
+        commit(bench, 1);
+        histogram_add(&bench->latencies_ns, now_ns() - started_ns);
+    }
 }
 
 int main(int argc, char **argv) {
@@ -65,12 +73,10 @@ int main(int argc, char **argv) {
                                      .is_sole_voter = true,
                                      .reserve_bytes = RESERVE_BYTES};
     if (argc < 3) {
-        fprintf(stderr, "usage: log_commit DIRECTORY SECONDS [ENTRIES_PER_BATCH]\n");
+        fprintf(stderr, "usage: log_commit DIRECTORY SECONDS [EARLIER]\n");
         return 2;
     }
-    bench.per_batch = argc > 3 ? strtoul(argv[3], NULL, 10) : 1;
-    if (bench.per_batch < 1 || bench.per_batch > BATCH_ENTRIES_MAX ||
-        kv_directory_open(argv[1], &directory) != STATUS_OK ||
+    if (kv_directory_open(argv[1], &directory) != STATUS_OK ||
         kv_log_open(directory, &options, &bench.log, &summary) != STATUS_OK) {
         fprintf(stderr, "log_commit: cannot use %s\n", argv[1]);
         return 1;
@@ -78,16 +84,11 @@ int main(int argc, char **argv) {
     bench.first = summary.first_index;
     bench.last = summary.last_index;
     make_entries(&bench);
-    uint64_t end_ns = now_ns() + (uint64_t)(strtod(argv[2], NULL) * 1e9);
-    while (now_ns() < end_ns) {
-        commit(&bench);
-        cut(&bench);
-    }
-    printf("{\"commits\":%" PRIu64 ",\"entries_per_batch\":%zu,\"p50_us\":%.1f,\"p99_us\":%.1f}\n",
-           bench.latencies_ns.total, bench.per_batch,
+    write_earlier(&bench, argc > 3 ? strtoull(argv[3], NULL, 10) : 0);
+    measure(&bench, strtod(argv[2], NULL));
+    printf("{\"commits\":%" PRIu64 ",\"p50_us\":%.1f,\"p99_us\":%.1f}\n", bench.latencies_ns.total,
            (double)histogram_quantile(&bench.latencies_ns, 0.5) / 1e3,
            (double)histogram_quantile(&bench.latencies_ns, 0.99) / 1e3);
-    free(bench.entries);
     kv_log_close(bench.log);
     kv_directory_close(directory);
     return 0;

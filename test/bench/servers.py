@@ -60,6 +60,11 @@ class Server:
         return self._value("status", "RssFile") / 1024
 
     def written_bytes(self):
+        """To files. What goes to sockets is not counted there."""
+        return self._value("io", "wchar")
+
+    def dirtied_bytes(self):
+        """Page cache made dirty: whole folios, which may be larger than what is written of them."""
         return self._value("io", "write_bytes")
 
     def status(self):
@@ -160,13 +165,13 @@ class Programs:
             print(f"bench: {server.name} answered with errors: {line['errors']}", flush=True)
         return line
 
-    def log_commit(self, seconds):
+    def log_commit(self, seconds, earlier):
         """Synced commits of the log, one put each, with nothing around them."""
         folder = self.folder / "log-commit"
-        done = subprocess.run([str(self.bin / "log_commit"), str(folder), str(seconds)],
-                              stdout=subprocess.PIPE, check=True)
+        command = [self.bin / "log_commit", folder, seconds, earlier]
+        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, check=True)
         shutil.rmtree(folder)
-        return json.loads(done.stdout)
+        return {"earlier": earlier, **json.loads(done.stdout)}
 
     def start_first_answer(self, op, port):
         return subprocess.Popen([str(self.bin / "first_answer"), op, "127.0.0.1", str(port)],

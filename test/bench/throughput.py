@@ -28,7 +28,7 @@ def all_servers(programs):
 
 def measure(programs, results, rounds, seconds, keys):
     lines = {}  # (op, inflight, name): a line each round
-    commits = []
+    commits = {0: [], keys: []}  # of a new log, and of one that has lived
     with all_servers(programs) as servers:
         time.sleep(1)  # etcd elects itself
         for server in servers:
@@ -47,11 +47,16 @@ def measure(programs, results, rounds, seconds, keys):
                         lines.setdefault((op, inflight, server.name), []).append(line)
                         results.add("throughput", round=number, **line)
                     if (op, inflight) == ("put", 1):
-                        commits.append(programs.log_commit(seconds))
-                        results.add("log_commit", round=number, **commits[-1])
+                        measure_commits(programs, results, number, seconds, commits)
         names = [server.name for server in servers]
     print_table(lines, names)
     print_lone_put(lines, commits)
+
+
+def measure_commits(programs, results, number, seconds, commits):
+    for earlier, runs in commits.items():
+        runs.append(programs.log_commit(seconds, earlier))
+        results.add("log_commit", round=number, **runs[-1])
 
 
 def ratio(lines, op, inflight, to):
@@ -86,12 +91,15 @@ def print_table(lines, names):
 def print_lone_put(lines, commits):
     puts = [run["p50_us"] for run in lines["put", 1, "phalanx"]]
     trips = [run["p50_us"] for run in lines["put", 1, "echo"]]
-    syncs = [commit["p50_us"] for commit in commits]
-    ratios = [put / (sync + trip) for put, sync, trip in zip(puts, syncs, trips)]
     table = Table("one client's put, p50", "us", "[min-max]")
     table.add("put", f"{median(puts):.0f}", spread(puts, ".0f"))
-    table.add("one synced commit of the log", f"{median(syncs):.0f}", spread(syncs, ".0f"))
     table.add("unary round trip (echo)", f"{median(trips):.0f}", spread(trips, ".0f"))
-    table.add("put / (commit + round trip)", f"{median(ratios):.2f}", spread(ratios, ".2f"))
+    for earlier, runs in commits.items():
+        age = f"after {earlier} entries" if earlier else "new"
+        syncs = [run["p50_us"] for run in runs]
+        ratios = [put / (sync + trip) for put, sync, trip in zip(puts, syncs, trips)]
+        table.add(f"one synced commit of the log, {age}", f"{median(syncs):.0f}",
+                  spread(syncs, ".0f"))
+        table.add("  put / (commit + round trip)", f"{median(ratios):.2f}", spread(ratios, ".2f"))
     print()
     table.print()
