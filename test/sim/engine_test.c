@@ -37,9 +37,27 @@ static void some_crash(struct net *net, raft_id id) {
     net_crash(net, id);
 }
 
+/* The others go on without the leader, which does not know it yet. */
+static void cut_off_leader(struct net *net) {
+    raft_id leader = net_leader(net), other = any_node(net);
+    if (leader == 0)
+        return;
+    if (net_chance(net, 3) == 0)
+        (void)net_transfer(net, leader, other); /* refused now and then */
+    net_isolate(net, leader);
+    net->is_cut[leader][other] = net_chance(net, 2) == 0;
+    for (int i = 0; i < 12; i++) {
+        net_elapse(net, 100);
+        if (net_leader(net) != 0)
+            (void)net_propose(net, net_leader(net), "meanwhile"); /* refused now and then */
+        (void)(is_up(net, leader) && net_read(net, leader));      /* likewise */
+    }
+}
+
 static void some_cut(struct net *net, raft_id id) {
     raft_id other = any_node(net);
-    switch (net_chance(net, 4)) {
+    switch (net_chance(net, 5)) {
+    case 4: cut_off_leader(net); return;
     case 0: net_isolate(net, id); return;
     case 1: net_cut(net, id, other); return;
     case 2: net_cut_way(net, id, other); return;
@@ -95,9 +113,10 @@ static void some_trouble(struct net *net) {
     else if (!is_up(net, id))
         return;
     else if (what < 30)
-        some_change(net, id);
+        some_change(net, net_leader(net) != 0 ? net_leader(net) : id);
     else if (what < 36)
-        (void)net_transfer(net, id, any_node(net)); /* refused mostly */
+        (void)net_transfer(net, net_leader(net) != 0 ? net_leader(net) : id,
+                           any_node(net)); /* refused now and then */
     else if (what < 40)
         some_log_cut(net, id);
     else if (what < 60)
