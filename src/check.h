@@ -7,8 +7,7 @@
 /* Ends the process with a line that names the place. */
 _Noreturn void check_failed(const char *condition, const char *file, int line);
 
-#define CHECK(condition) \
-    ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
+#define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
 
 /* The result must be looked at; an ignored one is written `(void)`, with the reason. */
 #define MUST_USE __attribute__((warn_unused_result))

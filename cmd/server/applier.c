@@ -32,8 +32,7 @@ static enum status apply_replayed(void *context, const struct raft_entry *entry)
 }
 
 static void apply_from_log(struct turn *t, raft_index first, raft_index last) {
-    enum status status =
-        t->ports->log_read(t->ports->context, first, last, apply_replayed, t);
+    enum status status = t->ports->log_read(t->ports->context, first, last, apply_replayed, t);
     if (status != STATUS_OK && status != STATUS_OVERLOAD)
         t->ports->fail(t->ports->context, status, first);
 }

@@ -1,7 +1,8 @@
 /* The loop's inbox: everyone hands it events here, in order; nobody waits but the loop.
  *
- * An event lies in memory of whoever posts it, so there is always room for it; how many there can be
- * is bounded where they are made (REQUESTS_MAX calls, one completion per batch, flush and cut). */
+ * An event lies in memory of whoever posts it, so there is always room for it; how many there can
+ * be is bounded where they are made (REQUESTS_MAX calls, one completion per batch, flush and cut).
+ */
 #ifndef PHALANX_SERVER_INBOX_H
 #define PHALANX_SERVER_INBOX_H
 

@@ -33,10 +33,10 @@ struct turn {
     uint64_t started_ms;
 
     /* Requests: each is in exactly one of these lists. */
-    struct turn_requests waiting; /* until there is a leader */
-    struct turn_requests pending; /* writes: until their entry is applied */
-    struct turn_requests asking;  /* linearizable reads: until they have a read index */
-    struct turn_requests reading; /* reads: until that index is applied */
+    struct turn_requests waiting;  /* until there is a leader */
+    struct turn_requests pending;  /* writes: until their entry is applied */
+    struct turn_requests asking;   /* linearizable reads: until they have a read index */
+    struct turn_requests reading;  /* reads: until that index is applied */
     uint64_t earliest_deadline_ms; /* not after any deadline in the lists */
     uint64_t read_token;           /* of the last question for a read index */
     bool has_asked;                /* in this turn: further reads share the question */
@@ -60,9 +60,9 @@ struct turn {
     raft_index commit_to; /* what may be applied, as of the last raft_ready() */
     raft_index flushed_index;
     struct turn_flush flush;
-    bool is_flush_stuck;    /* came back with STATUS_DISK_FULL */
-    bool is_flushing;       /* with the state writer, or stuck */
-    uint64_t dirty_since_ms; /* valid while the machine is dirty */
+    bool is_flush_stuck;             /* came back with STATUS_DISK_FULL */
+    bool is_flushing;                /* with the state writer, or stuck */
+    uint64_t dirty_since_ms;         /* valid while the machine is dirty */
     struct turn_snapshots snapshots; /* wait for a flush */
 
     /* The disk. */
@@ -85,7 +85,7 @@ struct turn {
 void turn__request(struct turn *t, struct turn_request *request);
 void turn__requests_resume(struct turn *t); /* there is a leader: take those waiting */
 void turn__read_confirmed(struct turn *t, const struct raft_read *read);
-void turn__reads_answer(struct turn *t);                  /* as far as the state has come */
+void turn__reads_answer(struct turn *t); /* as far as the state has come */
 void turn__requests_expire(struct turn *t);
 void turn__request_done(struct turn *t, struct turn_request *request,
                         const struct kv_response *response);

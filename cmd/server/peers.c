@@ -23,8 +23,9 @@ static bool fits_trail(const struct turn *t, const struct raft_message *message)
 }
 
 void turn__message(struct turn *t, struct turn_message *message) {
-    struct raft_event event = {
-        .kind = RAFT_EVENT_RECEIVE, .now_ms = t->now_ms, .message = &message->message};
+    struct raft_event event = {.kind = RAFT_EVENT_RECEIVE,
+                               .now_ms = t->now_ms,
+                               .message = &message->message};
     if (fits_trail(t, &message->message) && turn__step(t, &event) == STATUS_INVALID)
         t->status.refused_messages_total++;
     t->ports->message_done(t->ports->context, message);
@@ -74,8 +75,7 @@ static bool collect(struct turn *t, raft_index first, raft_index last) {
             out->payloads = malloc(READ_BACK_BYTES);
         if (!out->payloads)
             return false;
-        enum status status =
-            t->ports->log_read(t->ports->context, first, read_to, read_back, t);
+        enum status status = t->ports->log_read(t->ports->context, first, read_to, read_back, t);
         if (status != STATUS_OK)
             return status == STATUS_OVERLOAD && out->count > 0;
         first = read_to + 1;

@@ -1,7 +1,6 @@
 /* Clients' requests: admitted, waiting, answered. */
 #include "server/parts.h"
 
-
 static void reply(struct turn *t, struct turn_request *request, struct kv_response response) {
     if (!kv_request_is_write(request->request))
         response.is_not_applied = false; /* says something of writes only */

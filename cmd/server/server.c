@@ -146,8 +146,8 @@ static void port_fail(void *context, enum status status, raft_index index) {
 
 /* ---- Handlers: what clients ask, on gRPC's threads ------------------------------------------- */
 
-static enum status on_request(void *context, struct rpc_call *rpc,
-                              const struct kv_request *request, uint64_t wait_ms) {
+static enum status on_request(void *context, struct rpc_call *rpc, const struct kv_request *request,
+                              uint64_t wait_ms) {
     struct server *s = context;
     struct call *call = rpc_call_user(rpc);
     call->rpc = rpc;

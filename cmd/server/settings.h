@@ -23,8 +23,8 @@ struct settings {
     char node_id[NAME_BYTES_MAX];
     bool has_node_id; /* it was given; false: the host's name stands in for it */
     char data_dir[SETTINGS_PATH_BYTES_MAX];
-    char grpc_address[ADDRESS_BYTES_MAX];  /* host:port or [v6]:port; port 0: a free one */
-    char debug_address[ADDRESS_BYTES_MAX]; /* likewise */
+    char grpc_address[ADDRESS_BYTES_MAX];      /* host:port or [v6]:port; port 0: a free one */
+    char debug_address[ADDRESS_BYTES_MAX];     /* likewise */
     char advertise_address[ADDRESS_BYTES_MAX]; /* what clients are told; empty: grpc_address */
     char node_region[NAME_BYTES_MAX];
 

@@ -14,8 +14,8 @@
 
 struct snapshots;
 
-MUST_USE enum status snapshots_new(struct kv_state *state, uint64_t cluster_id,
-                                   struct inbox *inbox, struct snapshots **ret_snapshots);
+MUST_USE enum status snapshots_new(struct kv_state *state, uint64_t cluster_id, struct inbox *inbox,
+                                   struct snapshots **ret_snapshots);
 
 /* Waits for the streams under way. */
 void snapshots_free(struct snapshots *snapshots);

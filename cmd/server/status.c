@@ -7,13 +7,10 @@ static enum node_role role_of(const struct turn *t) {
     const struct raft_member *self =
         raft_configuration_find(raft_configuration(t->raft), t->config.identity.id);
     switch (raft_status(t->raft)->role) {
-    case RAFT_FOLLOWER:
-        return self && self->rights == RAFT_LEARNER ? NODE_LEARNER : NODE_FOLLOWER;
+    case RAFT_FOLLOWER: return self && self->rights == RAFT_LEARNER ? NODE_LEARNER : NODE_FOLLOWER;
     case RAFT_PRE_CANDIDATE:
-    case RAFT_CANDIDATE:
-        return NODE_CANDIDATE;
-    case RAFT_LEADER:
-        return NODE_LEADER;
+    case RAFT_CANDIDATE: return NODE_CANDIDATE;
+    case RAFT_LEADER: return NODE_LEADER;
     }
     return NODE_FOLLOWER;
 }

@@ -84,33 +84,15 @@ static void stop(struct turn *t) {
 /* Each kind of event lies at the start of the struct that it announces. */
 static void step(struct turn *t, struct turn_event *event) {
     switch (event->kind) {
-    case TURN_REQUEST:
-        turn__request(t, (struct turn_request *)event);
-        return;
-    case TURN_MESSAGE:
-        turn__message(t, (struct turn_message *)event);
-        return;
-    case TURN_ORDER:
-        turn__order(t, (struct turn_order *)event);
-        return;
-    case TURN_LOG_DONE:
-        turn__log_done(t, (struct turn_batch *)event);
-        return;
-    case TURN_CUT_DONE:
-        turn__cut_done(t, (struct turn_cut *)event);
-        return;
-    case TURN_FLUSH_DONE:
-        turn__flush_done(t, (struct turn_flush *)event);
-        return;
-    case TURN_ROOM:
-        turn__room(t, (struct turn_room *)event);
-        return;
-    case TURN_SNAPSHOT:
-        turn__snapshot(t, (struct turn_snapshot *)event);
-        return;
-    case TURN_STOP:
-        stop(t);
-        return;
+    case TURN_REQUEST: turn__request(t, (struct turn_request *)event); return;
+    case TURN_MESSAGE: turn__message(t, (struct turn_message *)event); return;
+    case TURN_ORDER: turn__order(t, (struct turn_order *)event); return;
+    case TURN_LOG_DONE: turn__log_done(t, (struct turn_batch *)event); return;
+    case TURN_CUT_DONE: turn__cut_done(t, (struct turn_cut *)event); return;
+    case TURN_FLUSH_DONE: turn__flush_done(t, (struct turn_flush *)event); return;
+    case TURN_ROOM: turn__room(t, (struct turn_room *)event); return;
+    case TURN_SNAPSHOT: turn__snapshot(t, (struct turn_snapshot *)event); return;
+    case TURN_STOP: stop(t); return;
     }
 }
 
@@ -176,7 +158,8 @@ static void watch_leader(struct turn *t) {
     t->status.is_ready = is_led && is_caught_up(t);
 }
 
-/* Answer what was accepted, then flush for the last time, so that the next start replays nothing. */
+/* Answer what was accepted, then flush for the last time, so that the next start replays nothing.
+ */
 static void approach_end(struct turn *t) {
     if (!t->is_stopping || t->has_final_flush)
         return;

@@ -77,8 +77,8 @@ struct turn_batch {
     bool has_room;      /* clients' writes still fit */
     uint64_t file_bytes;
     /* The turn's own: */
-    bool is_busy;  /* with the writer, or stuck */
-    bool is_stuck; /* came back with STATUS_DISK_FULL */
+    bool is_busy;         /* with the writer, or stuck */
+    bool is_stuck;        /* came back with STATUS_DISK_FULL */
     raft_index void_from; /* the log was truncated from here on since; 0: not below its end */
 };
 
@@ -124,8 +124,8 @@ struct turn_ports {
     /* Delete entries; comes back as TURN_CUT_DONE. */
     void (*log_cut)(void *context, struct turn_cut *cut);
     /* Visit durable entries first..last (kv_log_read). */
-    enum status (*log_read)(void *context, raft_index first, raft_index last,
-                            kv_entry_visit *visit, void *visitor);
+    enum status (*log_read)(void *context, raft_index first, raft_index last, kv_entry_visit *visit,
+                            void *visitor);
     /* Write the frozen table; comes back as TURN_FLUSH_DONE. */
     void (*state_flush)(void *context, struct turn_flush *flush);
     /* Find out how the disk stands; comes back as TURN_ROOM. */
