@@ -22,7 +22,7 @@ function(phalanx_room name)
   phalanx_link_rooms(phalanx_${name} ${arg_ROOMS})
 endfunction()
 
-# Where "headers in quotes" are found. Not -I: <limits.h> is libc's, not src/limits.h.
+# Where "headers in quotes" are found. Not -I: <status.h> and its like are other people's.
 function(phalanx_include target visibility)
   foreach(folder IN LISTS ARGN)
     target_compile_options(${target} ${visibility} "SHELL:-iquote ${CMAKE_SOURCE_DIR}/${folder}")

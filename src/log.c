@@ -4,7 +4,7 @@
 #include "text.h"
 
 #include <errno.h>
-#include <linux/limits.h> /* PIPE_BUF; <limits.h> finds our own file */
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <time.h>

@@ -3,7 +3,7 @@
 #ifndef PHALANX_NODE_STATUS_H
 #define PHALANX_NODE_STATUS_H
 
-#include "limits.h"
+#include "bounds.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 #include "phalanx/argument.h"
 
-#include "limits.h"
+#include "bounds.h"
 #include "phalanx/output.h"
 
 #include <errno.h>

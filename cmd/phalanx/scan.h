@@ -2,9 +2,9 @@
 #ifndef PHALANX_CLI_SCAN_H
 #define PHALANX_CLI_SCAN_H
 
+#include "bounds.h"
 #include "bytes.h"
 #include "check.h"
-#include "limits.h"
 
 #include <stdbool.h>
 

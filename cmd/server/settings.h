@@ -6,8 +6,8 @@
 #ifndef PHALANX_SETTINGS_H
 #define PHALANX_SETTINGS_H
 
+#include "bounds.h"
 #include "check.h"
-#include "limits.h"
 #include "log.h"
 #include "status.h"
 

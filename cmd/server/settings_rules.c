@@ -1,6 +1,6 @@
 #include "server/settings_rules.h"
 
-#include "limits.h"
+#include "bounds.h"
 
 #include <arpa/inet.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
 
 #include "kv/kv.h"
 
-#include <linux/limits.h>
+#include <limits.h>
 
 /* Say what is wrong and where: kv_directory_problem(). Returns `status`. */
 __attribute__((format(printf, 3, 4))) enum status

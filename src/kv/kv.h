@@ -7,9 +7,9 @@
 #ifndef PHALANX_KV_H
 #define PHALANX_KV_H
 
+#include "bounds.h"
 #include "bytes.h"
 #include "check.h"
-#include "limits.h"
 #include "raft/raft.h"
 #include "status.h"
 

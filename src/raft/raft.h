@@ -17,9 +17,9 @@
 #ifndef PHALANX_RAFT_H
 #define PHALANX_RAFT_H
 
+#include "bounds.h"
 #include "bytes.h"
 #include "check.h"
-#include "limits.h"
 #include "status.h"
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 #include "rpc/address.h"
 
-#include "limits.h"
+#include "bounds.h"
 
 #include <errno.h>
 #include <netdb.h>

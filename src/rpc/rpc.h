@@ -6,10 +6,10 @@
 #ifndef PHALANX_RPC_H
 #define PHALANX_RPC_H
 
+#include "bounds.h"
 #include "bytes.h"
 #include "check.h"
 #include "kv/kv.h"
-#include "limits.h"
 #include "node_status.h"
 #include "status.h"
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "limits.h"
+#include "bounds.h"
 #include "server/retention.h"
 
 static struct retention retention;

@@ -1,6 +1,6 @@
 /* Everything has a maximum: here they are, with unit and reason. */
-#ifndef PHALANX_LIMITS_H
-#define PHALANX_LIMITS_H
+#ifndef PHALANX_BOUNDS_H
+#define PHALANX_BOUNDS_H
 
 #include <stddef.h>
 
