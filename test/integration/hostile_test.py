@@ -3,6 +3,7 @@
 within two seconds, and gives the memory back."""
 import contextlib
 import http.client
+import re
 import resource
 import selectors
 import socket
@@ -11,11 +12,16 @@ import time
 from support import Skip, expect, main, test
 from support.client import Client
 from support.proto import kv
-from support.story import wait_until
+from support.story import SERVER, wait_until
 
 ANSWER_SECONDS = 2
 BACK_SECONDS = 15
 SLACK_MB = 48  # what malloc keeps for later
+
+
+# A sanitizer's memory tells nothing of ours.
+with open(SERVER, "rb") as binary:
+    IS_INSTRUMENTED = re.search(rb"__[at]san_init", binary.read()) is not None
 
 
 # ---- The victim ---------------------------------------------------------------------------------
@@ -65,12 +71,13 @@ class Victim:
         self.answers(answer_seconds)
         limit = self.before_mb + SLACK_MB
         end = time.monotonic() + BACK_SECONDS
-        while self.rss_mb() > limit and time.monotonic() < end:
+        while self.rss_mb() > limit and not IS_INSTRUMENTED and time.monotonic() < end:
             time.sleep(0.05)
         self.story.say(f"{what}: {took:.1f} s, from {self.before_mb:.0f} MB to {peak:.0f} MB, and "
                        f"back to {self.rss_mb():.0f} MB")
-        expect(self.rss_mb() <= limit, what, "keeps", self.rss_mb() - self.before_mb, "MB")
-        expect(peak_mb is None or peak <= self.before_mb + peak_mb, what, "took", peak, "MB")
+        if not IS_INSTRUMENTED:
+            expect(self.rss_mb() <= limit, what, "keeps", self.rss_mb() - self.before_mb, "MB")
+            expect(peak_mb is None or peak <= self.before_mb + peak_mb, what, "took", peak, "MB")
 
 
 # ---- HTTP/2 by hand -----------------------------------------------------------------------------
@@ -301,9 +308,9 @@ def survives_rapid_resets(story):
     victim = Victim(story)
     # What was read before the connection was closed is still worked off: a second or two.
     with victim.under("rapid resets", answer_seconds=5):
-        sent, peak = reset_rapidly(victim, 100_000)
+        sent, peak = reset_rapidly(victim, 10_000 if IS_INSTRUMENTED else 100_000)
         story.say(f"{sent} streams reset, at most {peak:.0f} MB")
-        expect(peak < 500, "nobody closed them; without that it is 1.3 GB")
+        expect(peak < 500 or IS_INSTRUMENTED, "nobody closed them; without that it is 1.3 GB")
 
 
 # ---- Many, idle, slow ---------------------------------------------------------------------------
