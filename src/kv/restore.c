@@ -192,8 +192,9 @@ static enum status complete_state(struct kv_restore *restore) {
     return status;
 }
 
-/* A cluster of one voter whose history begins at the snapshot: its last entry counts as cut, its
- * term as the current one, in which nobody was voted for. */
+/* A cluster of one voter whose history begins at the snapshot: its last entry counts as cut, and its
+ * term as the current one, led by this node. The cluster is new, so nobody else's lease can count
+ * on the node's silence after its first start. */
 static enum status make_log(struct kv_restore *restore) {
     const struct kv_meta *meta = &kv__stream_info(restore->stream)->meta;
     struct kv_log_head head = {
@@ -204,6 +205,7 @@ static enum status make_log(struct kv_restore *restore) {
     enum status status = kv__random_id(&head.identity.id);
     if (status == STATUS_OK)
         status = kv__random_id(&head.identity.cluster_id);
+    head.hard.vote = head.identity.id;
     if (status == STATUS_OK)
         status = kv__log_create(restore->directory, FOLDER_LOG, &head);
     return status;

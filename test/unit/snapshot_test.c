@@ -304,7 +304,7 @@ static void assert_restored(const struct temporary *t, const char *name,
     assert_int_equal(summary.last_index, meta->applied_index);
     assert_int_equal(summary.last_term, meta->applied_term);
     assert_int_equal(summary.hard.term, meta->applied_term);
-    assert_int_equal(summary.hard.vote, 0);
+    assert_int_equal(summary.hard.vote, summary.identity.id);
     assert_memory_equal(&read, meta, sizeof read);
     assert_int_equal(kv_state_scrub(store, &scrub, SIZE_MAX), STATUS_OK);
     assert_int_equal(scrub.checked, meta->record_count);
