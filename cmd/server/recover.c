@@ -1,0 +1,148 @@
+/* What a start finds: the directory is opened, checked, and handed to a new turn. */
+#include "log.h"
+#include "server/wiring.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool open_failed(struct server *s, const char *what, enum status status) {
+    if (status == STATUS_OK)
+        return false;
+    log_error(what, log_status("status", status), log_text("data_dir", s->settings->data_dir),
+              log_text("problem", s->directory ? kv_directory_problem(s->directory) : ""));
+    return true;
+}
+
+static enum status open_directory(struct server *s) {
+    enum status status = kv_directory_open(s->settings->data_dir, &s->directory);
+    if (status == STATUS_BUSY)
+        log_error("the data directory is in use by another server",
+                  log_text("data_dir", s->settings->data_dir));
+    else if (status != STATUS_OK)
+        log_error("cannot open the data directory", log_text("data_dir", s->settings->data_dir),
+                  log_errno("error", errno));
+    return status;
+}
+
+static enum status open_log(struct server *s) {
+    struct kv_log_options options = {
+        .name = s->settings->has_node_id ? s->settings->node_id : NULL,
+        .default_name = s->settings->node_id,
+        .is_sole_voter = true,
+        .reserve_bytes = (size_t)s->settings->log_reserve_bytes,
+    };
+    enum status status = kv_log_open(s->directory, &options, &s->log, &s->summary);
+    if (status == STATUS_INVALID)
+        log_error("NODE_ID differs from the name in the data directory",
+                  log_text("node_id", s->settings->node_id),
+                  log_text("directory_name", s->summary.identity.name));
+    else
+        (void)open_failed(s, "cannot open the log", status);
+    return status;
+}
+
+static enum status open_both(struct server *s) {
+    struct kv_state_options options = {.reserve_bytes = (size_t)s->settings->state_reserve_bytes};
+    enum status status = open_directory(s);
+    if (status == STATUS_OK)
+        status = open_log(s);
+    if (status != STATUS_OK)
+        return status;
+    status = kv_state_open(s->directory, &options, &s->state, &s->meta);
+    (void)open_failed(s, "cannot open the state", status);
+    return status;
+}
+
+/* The log must reach at least as far as the state, or entries were lost. */
+static enum status check_stores(const struct server *s) {
+    bool is_sound = s->meta.applied_index <= s->summary.last_index &&
+                    s->meta.applied_index + 1 >= s->summary.first_index;
+    if (is_sound)
+        return STATUS_OK;
+    log_error("the log and the state do not belong together",
+              log_u64("applied_index", s->meta.applied_index),
+              log_u64("first_index", s->summary.first_index),
+              log_u64("last_index", s->summary.last_index));
+    return STATUS_CORRUPT;
+}
+
+enum status server__open_stores(struct server *s) {
+    enum status status = open_both(s);
+    return status == STATUS_OK ? check_stores(s) : status;
+}
+
+/* ---- The turn -------------------------------------------------------------------------------- */
+
+/* One voter: itself. */
+static struct raft_configuration founding_configuration(const struct server *s) {
+    struct raft_configuration configuration = {.count = 1};
+    configuration.members[0].id = s->summary.identity.id;
+    configuration.members[0].rights = RAFT_VOTER_NEW;
+    snprintf(configuration.members[0].name, sizeof configuration.members[0].name, "%s",
+             s->summary.identity.name);
+    return configuration;
+}
+
+static struct raft_config engine_config(const struct server *s, const struct raft_term_run *runs,
+                                        size_t run_count) {
+    const struct settings *settings = s->settings;
+    return (struct raft_config){
+        .self = s->summary.identity.id,
+        .hard = s->summary.hard,
+        .cut_index = s->summary.first_index - 1,
+        .cut_term = s->summary.cut_term,
+        .runs = runs,
+        .run_count = run_count,
+        .last_index = s->summary.last_index,
+        .applied_index = s->meta.applied_index,
+        .configuration = founding_configuration(s),
+        .configuration_before = founding_configuration(s),
+        .election_timeout_ms = settings_election_ms(settings),
+        .heartbeat_ms = settings_heartbeat_ms(settings),
+        /* In term 0 it has answered nobody yet: no lease can count on it. */
+        .silence_ms = s->summary.hard.term == 0 ? 0 : settings_election_ms(settings),
+        .has_lease_reads = settings->uses_lease_reads,
+        .seed = s->summary.identity.start_nonce,
+        .now_ms = s->started_ms,
+    };
+}
+
+static struct turn_config turn_config(struct server *s, const struct raft_term_run *runs,
+                                      size_t run_count) {
+    const struct settings *settings = s->settings;
+    return (struct turn_config){
+        .ports = server__ports(s),
+        .raft = engine_config(s, runs, run_count),
+        .machine = {.base = kv_state_base(s->state),
+                    .meta = s->meta,
+                    .generation = 1,
+                    .overlay_bytes = (size_t)settings->state_overlay_bytes,
+                    .dirty_bytes = (size_t)settings->state_dirty_bytes,
+                    .page_count = kv_state_page_count(s->state)},
+        .identity = s->summary.identity,
+        .address = s->address,
+        .flush_ms = settings->state_flush_ms,
+        .keep_entries = settings->log_keep_entries,
+        .keep_bytes = settings->log_keep_bytes,
+        .stop_ms = STOP_MS,
+        .log_file_bytes = kv_log_file_bytes(s->log),
+        .state_file_bytes = kv_state_file_bytes(s->state),
+    };
+}
+
+enum status server__make_turn(struct server *s) {
+    struct raft_term_run *runs = calloc(RAFT_RUNS_MAX, sizeof *runs);
+    size_t count = 0;
+    if (!runs)
+        return STATUS_NO_MEMORY;
+    enum status status = kv_log_runs(s->log, s->summary.first_index, s->summary.last_index, runs,
+                                     RAFT_RUNS_MAX - 1, &count);
+    if (status == STATUS_OK) {
+        struct turn_config config = turn_config(s, runs, count);
+        status = turn_new(&config, &s->turn);
+    }
+    free(runs);
+    return status;
+}
