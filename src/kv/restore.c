@@ -192,9 +192,9 @@ static enum status complete_state(struct kv_restore *restore) {
     return status;
 }
 
-/* A cluster of one voter whose history begins at the snapshot: its last entry counts as cut, and its
- * term as the current one, led by this node. The cluster is new, so nobody else's lease can count
- * on the node's silence after its first start. */
+/* A cluster of one voter whose history begins at the snapshot: its last entry counts as cut, and
+ * its term as the current one, led by this node. The cluster is new, so nobody else's lease can
+ * count on the node's silence after its first start. */
 static enum status make_log(struct kv_restore *restore) {
     const struct kv_meta *meta = &kv__stream_info(restore->stream)->meta;
     struct kv_log_head head = {
