@@ -15,7 +15,7 @@ import socket
 import subprocess
 import time
 
-from support.story import CLI, ROOT, SERVER, expect, wait_until
+from support.story import CLI, ROOT, SANITIZERS, SERVER, expect, wait_until
 
 README = ROOT / "README.md"
 NEEDS = {"python": "/usr/bin/python3"}  # of a block: the program, if it has another name
@@ -53,7 +53,7 @@ class Session:
         self.environment = {
             "HOME": str(story.directory), "LC_ALL": "C.UTF-8",
             "PATH": ":".join([*path, os.environ["PATH"]]),
-            "PHALANX_ADDR": "127.0.0.1:" + self.ports["9000"], **dict(environment)}
+            "PHALANX_ADDR": "127.0.0.1:" + self.ports["9000"], **SANITIZERS, **dict(environment)}
         self.shell = None
 
     def clone(self):

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 
 from support.client import CallFailed, Client
-from support.story import SERVER, expect, wait_until
+from support.story import SANITIZERS, SERVER, expect, wait_until
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -41,9 +41,8 @@ class Server:
 
     def environment(self):
         """Only the settings of this test, whatever the caller's environment holds."""
-        kept = {key: os.environ[key] for key in ("PATH", "HOME", "ASAN_OPTIONS", "TSAN_OPTIONS",
-                                                 "UBSAN_OPTIONS") if key in os.environ}
-        return {**kept, "DATA_DIR": str(self.data_dir),
+        kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+        return {**kept, **SANITIZERS, "DATA_DIR": str(self.data_dir),
                 **{name: str(value) for name, value in self.settings.items()}}
 
     def launch(self, *arguments, under=()):

@@ -16,6 +16,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 SERVER = os.environ.get("PHALANX_SERVER", str(ROOT / "build/bin/phalanx-server"))
 CLI = os.environ.get("PHALANX_CLI", str(ROOT / "build/bin/phalanx"))
 
+# What a build with sanitizers needs in an environment made anew.
+SANITIZERS = {key: os.environ[key] for key in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS")
+              if key in os.environ}
+
 SKIPPED = 77
 
 # Before ctest's own limit, which would not let us clean up.
