@@ -61,12 +61,19 @@ static size_t own_key(const struct sim_client *client) {
     return client->sim->weather.key_count + client->number;
 }
 
+/* While one that is cut off waits to be elected, nothing must be written that it would lack. */
+static bool is_lull(struct sim *sim) {
+    struct sim_node *leader = sim->lulls > 0 ? sim_leader(sim) : NULL;
+    return leader && leader->number == sim->lull_leader;
+}
+
 /* Mostly keys that all share; at times one that only this client writes. */
 static void choose(struct sim_client *client, struct sim_op *op) {
     const struct sim_weather *weather = &client->sim->weather;
     struct sim_random *random = &client->random;
     op->key = (size_t)sim_random_below(random, weather->key_count);
-    if (sim_random_percent(random, weather->reads_percent))
+    bool is_reader = client->number < weather->reader_count;
+    if (is_reader || sim_random_percent(random, weather->reads_percent) || is_lull(client->sim))
         return;
     op->kind = sim_random_percent(random, 25) ? SIM_DELETE : SIM_PUT;
     op->has_prev = sim_random_percent(random, 30);
@@ -197,6 +204,8 @@ static void try_somewhere(struct sim_client *client) {
     call->node = client->leader;
     if (sim_random_percent(random, sim->weather.wander_percent))
         call->node = (size_t)sim_random_below(random, sim->weather.node_count);
+    if (op_of(client)->kind != SIM_GET && sim_random_percent(random, 30) && sim_leader(sim))
+        call->node = sim_leader(sim)->number; /* one that knows better than most */
     call->wait_ms = sim_random_between(random, 100, 2000);
     uint64_t timeout_us = call->wait_ms * sim_random_between(random, 900, 1600);
     sim_plan_owned(sim, trip_us(client), call_arrives, sim, call, 0);

@@ -29,10 +29,12 @@ static uint64_t duration_us(const struct sim *sim, struct sim_random *random,
     if (kind == SIM_BLINK || kind == SIM_BLACKOUT)
         return sim_random_between(random, 1, 20) * 1000;
     if (kind == SIM_AMBUSH || kind == SIM_USURP)
-        return sim_random_between(random, timeout_us, 4 * timeout_us);
+        return sim_random_between(random, timeout_us, 6 * timeout_us);
     if (sim_random_percent(random, 20))
         return sim_random_between(random, 5 * timeout_us, 20 * timeout_us);
-    return sim_random_between(random, timeout_us / 10, 4 * timeout_us);
+    if (sim_random_percent(random, 40))
+        return sim_random_between(random, timeout_us / 10, timeout_us);
+    return sim_random_between(random, timeout_us, 5 * timeout_us);
 }
 
 void sim_faults_open(struct sim_faults *faults, struct sim *sim) {
@@ -78,7 +80,7 @@ static size_t any_node(const struct sim *sim, uint64_t pick) {
 
 /* Often the leader: that is where it hurts. */
 static size_t victim(struct sim *sim, uint64_t pick) {
-    struct sim_node *leader = pick % 2 == 0 ? sim_leader(sim) : NULL;
+    struct sim_node *leader = pick % 3 != 0 ? sim_leader(sim) : NULL;
     return leader ? leader->number : any_node(sim, pick);
 }
 
@@ -203,6 +205,7 @@ static void cut_both(struct sim *sim, const struct plot *plot, int sign) {
 static void begin_ambush(struct sim *sim, struct sim_fault *fault) {
     struct sim_node *leader = sim_leader(sim);
     struct plot plot = {NOBODY, NOBODY, NOBODY};
+    sim->lull_leader = leader ? leader->number : NOBODY;
     if (leader) {
         plot.leader = leader->number;
         plot.cut_off = another(sim, fault->pick, 1u << plot.leader);
@@ -211,7 +214,8 @@ static void begin_ambush(struct sim *sim, struct sim_fault *fault) {
         plot.helper = another(sim, fault->pick >> 8, 1u << plot.leader | 1u << plot.cut_off);
     fault->mark = mark_of(plot);
     cut_both(sim, &plot, +1);
-    uint64_t gap_us = 1000 * sim->weather.election_ms * (10 + (fault->pick >> 24) % 60) / 100;
+    sim->lulls++;
+    uint64_t gap_us = 1000 * sim->weather.election_ms * (15 + (fault->pick >> 24) % 50) / 100;
     for (uint64_t us = gap_us; us < fault->lasts_us && plot.helper != NOBODY; us += gap_us)
         sim_plan(sim, us, restart_at_once, sim, NULL, plot.helper);
 }
@@ -308,6 +312,7 @@ static void end(struct sim *sim, struct sim_fault *fault) {
     case SIM_AMBUSH:
         plot = plot_of(fault->mark);
         cut_both(sim, &plot, -1);
+        sim->lulls--;
         return;
     case SIM_CLOCK:
     case SIM_CONFIGURE:
@@ -359,6 +364,7 @@ static void heal_node(struct sim_node *node) {
 void sim_faults_heal(struct sim_faults *faults) {
     struct sim *sim = faults->sim;
     sim_network_heal(&sim->network);
+    sim->lulls = 0;
     for (size_t i = 0; i < sim->weather.node_count; i++)
         heal_node(&sim->nodes[i]);
 }

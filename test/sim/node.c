@@ -206,7 +206,7 @@ static size_t runs_of(const struct sim_disk *disk, struct raft_term_run *runs) {
 /* Silence is for the largest timeout ever declared, and that is durable before it is declared. */
 static void declare(struct sim_node *node, struct raft_config *config) {
     const struct sim_weather *weather = &node->sim->weather;
-    uint64_t percent = weather->has_own_timeouts ? sim_random_between(&node->random, 70, 150) : 100;
+    uint64_t percent = weather->has_own_timeouts ? sim_random_between(&node->random, 50, 200) : 100;
     config->election_timeout_ms = weather->election_ms * percent / 100;
     config->silence_ms = node->disk.declared_ms;
     if (node->disk.declared_ms < config->election_timeout_ms)

@@ -38,8 +38,10 @@ struct sim {
     struct sim_options options;
     struct sim_weather weather;
     uint64_t now_us;
-    uint64_t ticks; /* of clients' operations */
-    bool is_calm;   /* the storm is over */
+    uint64_t ticks;     /* of clients' operations */
+    bool is_calm;       /* the storm is over */
+    unsigned lulls;     /* how many faults keep clients from writing, */
+    size_t lull_leader; /* until another than this node leads */
     struct sim_events events;
     struct sim_node nodes[SIM_NODES_MAX];
     struct sim_network network;
