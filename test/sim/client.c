@@ -54,17 +54,10 @@ void sim_client_finish(struct sim_client *client) {
     client->last_ops = 3 + client->sim->weather.key_count;
 }
 
-/* ---- Operations --------------------------------------------------------------------------------
- */
+/* ---- Operations ------------------------------------------------------------------------------ */
 
 static size_t own_key(const struct sim_client *client) {
     return client->sim->weather.key_count + client->number;
-}
-
-/* While one that is cut off waits to be elected, nothing must be written that it would lack. */
-static bool is_lull(struct sim *sim) {
-    struct sim_node *leader = sim->lulls > 0 ? sim_leader(sim) : NULL;
-    return leader && leader->number == sim->lull_leader;
 }
 
 /* Mostly keys that all share; at times one that only this client writes. */
@@ -73,7 +66,8 @@ static void choose(struct sim_client *client, struct sim_op *op) {
     struct sim_random *random = &client->random;
     op->key = (size_t)sim_random_below(random, weather->key_count);
     bool is_reader = client->number < weather->reader_count;
-    if (is_reader || sim_random_percent(random, weather->reads_percent) || is_lull(client->sim))
+    if (is_reader || sim_random_percent(random, weather->reads_percent) ||
+        sim_plot_is_lull(client->sim))
         return;
     op->kind = sim_random_percent(random, 25) ? SIM_DELETE : SIM_PUT;
     op->has_prev = sim_random_percent(random, 30);
@@ -134,8 +128,7 @@ static void end(struct sim_client *client, enum sim_outcome outcome) {
     think(client);
 }
 
-/* ---- Tries -------------------------------------------------------------------------------------
- */
+/* ---- Tries ----------------------------------------------------------------------------------- */
 
 static struct sim_call *call_of(struct sim_client *client) {
     const struct sim_op *op = op_of(client);
@@ -242,8 +235,7 @@ static void no_answer(void *context, void *data, uint64_t tag) {
     retry_or_give_up(client);
 }
 
-/* ---- Answers -----------------------------------------------------------------------------------
- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static void take_answer(struct sim_client *client, const struct answer *answer) {
     struct sim_op *op = op_of(client);

@@ -67,8 +67,7 @@ static void take_back(struct search *s, size_t trail_count) {
     }
 }
 
-/* ---- Reads: whatever changes nothing -----------------------------------------------------------
- */
+/* ---- Reads: whatever changes nothing --------------------------------------------------------- */
 
 static bool condition_holds(const struct sim_op *op, const struct register_state *state) {
     if (op->prev_revision == 0)
@@ -125,8 +124,7 @@ static bool is_still_read(const struct search *s, const struct register_state *s
     return false;
 }
 
-/* ---- Writes ------------------------------------------------------------------------------------
- */
+/* ---- Writes ---------------------------------------------------------------------------------- */
 
 static struct register_state after(const struct sim_write *write,
                                    const struct register_state *state) {
@@ -224,8 +222,7 @@ static bool search_from(struct search *s, struct register_state state) {
     return false;
 }
 
-/* ---- The door ----------------------------------------------------------------------------------
- */
+/* ---- The door -------------------------------------------------------------------------------- */
 
 static void *allocate(size_t count, size_t size) {
     void *memory = calloc(count + 1, size);

@@ -10,6 +10,7 @@
 #include "sim/history.h"
 #include "sim/network.h"
 #include "sim/node.h"
+#include "sim/plots.h"
 #include "sim/random.h"
 #include "sim/weather.h"
 
@@ -38,16 +39,15 @@ struct sim {
     struct sim_options options;
     struct sim_weather weather;
     uint64_t now_us;
-    uint64_t ticks;     /* of clients' operations */
-    bool is_calm;       /* the storm is over */
-    unsigned lulls;     /* how many faults keep clients from writing, */
-    size_t lull_leader; /* until another than this node leads */
+    uint64_t ticks; /* of clients' operations */
+    bool is_calm;   /* the storm is over */
     struct sim_events events;
     struct sim_node nodes[SIM_NODES_MAX];
     struct sim_network network;
     struct sim_client clients[SIM_CLIENTS_MAX];
     struct sim_history history;
     struct sim_faults faults;
+    struct sim_plot plot;
     struct sim_checks *checks;
     struct sim_result result;
     jmp_buf escape; /* from a failure, to the end of the run */
