@@ -131,8 +131,7 @@ enum status raft__recv_append(struct raft *r, const struct raft_message *m) {
     if (matched > r->matched_index)
         r->matched_index = matched;
     raft_index committed = m->append.commit_index;
-    raft_index known = PLANTED(commit_unmatched) ? r->trail.last_index : r->matched_index;
-    raft__commit_to(r, committed < known ? committed : known);
+    raft__commit_to(r, committed < r->matched_index ? committed : r->matched_index);
     raft__ack(r, r->accepted.count == 0);
     return status;
 }

@@ -40,7 +40,8 @@ void raft__round_send(struct raft *r) {
         struct raft_message m = raft__message(r, RAFT_HEARTBEAT, peer->id);
         raft_index commit = r->status.commit_index;
         m.heartbeat.round = r->round;
-        m.heartbeat.commit_index = commit < peer->match_index ? commit : peer->match_index;
+        bool may_name = commit < peer->match_index || PLANTED(commit_unmatched);
+        m.heartbeat.commit_index = may_name ? commit : peer->match_index;
         raft__send(r, &m);
     }
     raft__reads_round_answered(r); /* a sole voter answers itself */

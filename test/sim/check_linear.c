@@ -26,8 +26,7 @@ static bool fail(char *text, size_t capacity, const char *what, const struct sim
     return false;
 }
 
-/* ---- Sorting out -------------------------------------------------------------------------------
- */
+/* ---- Sorting out ----------------------------------------------------------------------------- */
 
 static bool is_known(const struct sim_op *op) {
     return op->outcome == SIM_OK || (op->outcome == SIM_PRECONDITION && op->kind != SIM_GET);
@@ -110,8 +109,7 @@ static void collect(struct key_history *k, const struct sim_history *history, si
     sim_table_close(&reads);
 }
 
-/* ---- What revisions alone tell -----------------------------------------------------------------
- */
+/* ---- What revisions alone tell --------------------------------------------------------------- */
 
 /* Every read found a put of this key, which had begun. */
 static bool check_sources(const struct key_history *k, const struct sim_history *history,
@@ -172,8 +170,7 @@ static bool check_ages(const struct key_history *k, char *text, size_t capacity)
     return is_sound;
 }
 
-/* ---- The door ----------------------------------------------------------------------------------
- */
+/* ---- The door -------------------------------------------------------------------------------- */
 
 static bool check_order(const struct key_history *k, char *text, size_t capacity) {
     const struct sim_op *stuck = NULL;

@@ -29,8 +29,7 @@ void sim_check_turn(struct sim *sim, struct sim_node *node);
 /* The cluster has converged. */
 void sim_check_end(struct sim *sim);
 
-/* ---- The checkers ------------------------------------------------------------------------------
- */
+/* ---- The checkers ---------------------------------------------------------------------------- */
 
 /* What was committed, by index: as the first node applied it. */
 struct sim_commit {

@@ -54,8 +54,7 @@ void sim_client_finish(struct sim_client *client) {
     client->last_ops = 3 + client->sim->weather.key_count;
 }
 
-/* ---- Operations --------------------------------------------------------------------------------
- */
+/* ---- Operations ------------------------------------------------------------------------------ */
 
 static size_t own_key(const struct sim_client *client) {
     return client->sim->weather.key_count + client->number;
@@ -66,7 +65,9 @@ static void choose(struct sim_client *client, struct sim_op *op) {
     const struct sim_weather *weather = &client->sim->weather;
     struct sim_random *random = &client->random;
     op->key = (size_t)sim_random_below(random, weather->key_count);
-    if (sim_random_percent(random, weather->reads_percent))
+    bool is_reader = client->number < weather->reader_count;
+    if (is_reader || sim_random_percent(random, weather->reads_percent) ||
+        sim_plot_is_lull(client->sim))
         return;
     op->kind = sim_random_percent(random, 25) ? SIM_DELETE : SIM_PUT;
     op->has_prev = sim_random_percent(random, 30);
@@ -127,8 +128,7 @@ static void end(struct sim_client *client, enum sim_outcome outcome) {
     think(client);
 }
 
-/* ---- Tries -------------------------------------------------------------------------------------
- */
+/* ---- Tries ----------------------------------------------------------------------------------- */
 
 static struct sim_call *call_of(struct sim_client *client) {
     const struct sim_op *op = op_of(client);
@@ -197,6 +197,8 @@ static void try_somewhere(struct sim_client *client) {
     call->node = client->leader;
     if (sim_random_percent(random, sim->weather.wander_percent))
         call->node = (size_t)sim_random_below(random, sim->weather.node_count);
+    if (op_of(client)->kind != SIM_GET && sim_random_percent(random, 30) && sim_leader(sim))
+        call->node = sim_leader(sim)->number; /* one that knows better than most */
     call->wait_ms = sim_random_between(random, 100, 2000);
     uint64_t timeout_us = call->wait_ms * sim_random_between(random, 900, 1600);
     sim_plan_owned(sim, trip_us(client), call_arrives, sim, call, 0);
@@ -233,8 +235,7 @@ static void no_answer(void *context, void *data, uint64_t tag) {
     retry_or_give_up(client);
 }
 
-/* ---- Answers -----------------------------------------------------------------------------------
- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static void take_answer(struct sim_client *client, const struct answer *answer) {
     struct sim_op *op = op_of(client);

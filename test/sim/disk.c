@@ -46,7 +46,7 @@ uint64_t sim_disk_chain(const struct sim_disk *disk, raft_index index) {
     return index <= disk->last_index ? disk->entries[index].chain : 0;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static void truncate(struct sim_disk *disk, raft_index from) {
     if (from == 0 || from > disk->last_index)
@@ -248,8 +248,7 @@ void sim_disk_flush(struct sim_disk *disk, struct turn_flush *flush) {
              disk->life);
 }
 
-/* ---- Crashes -----------------------------------------------------------------------------------
- */
+/* ---- Crashes --------------------------------------------------------------------------------- */
 
 void sim_disk_crash(struct sim_disk *disk) {
     for (size_t i = 0; i < disk->group_count && sim_random_percent(&disk->random, 60); i++)
@@ -267,8 +266,7 @@ void sim_disk_crash(struct sim_disk *disk) {
     disk->is_waiting = false;
 }
 
-/* ---- A planted bug ------------------------------------------------------------------------------
- */
+/* ---- A planted bug --------------------------------------------------------------------------- */
 
 /* Internal keys of answers: a table's byte, the client's id, a slot. */
 #define SESSION_TABLE 2

@@ -1,6 +1,7 @@
 #include "sim/faults.h"
 
 #include "sim/orders.h"
+#include "sim/plots.h"
 #include "sim/sim.h"
 
 #include <inttypes.h>
@@ -8,10 +9,8 @@
 #include <stdlib.h>
 
 #define SLOW_FACTOR 30
-#define NOBODY 15 /* in a mark: no such node */
 
-/* ---- The list ----------------------------------------------------------------------------------
- */
+/* ---- The list -------------------------------------------------------------------------------- */
 
 static void add(struct sim_faults *faults, const struct sim_fault *fault) {
     if (faults->count == faults->capacity) {
@@ -28,11 +27,13 @@ static uint64_t duration_us(const struct sim *sim, struct sim_random *random,
     uint64_t timeout_us = sim->weather.election_ms * 1000;
     if (kind == SIM_BLINK || kind == SIM_BLACKOUT)
         return sim_random_between(random, 1, 20) * 1000;
-    if (kind == SIM_AMBUSH || kind == SIM_USURP)
-        return sim_random_between(random, timeout_us, 4 * timeout_us);
+    if (kind >= SIM_USURP)
+        return sim_random_between(random, timeout_us, 6 * timeout_us);
     if (sim_random_percent(random, 20))
         return sim_random_between(random, 5 * timeout_us, 20 * timeout_us);
-    return sim_random_between(random, timeout_us / 10, 4 * timeout_us);
+    if (sim_random_percent(random, 40))
+        return sim_random_between(random, timeout_us / 10, timeout_us);
+    return sim_random_between(random, timeout_us, 5 * timeout_us);
 }
 
 void sim_faults_open(struct sim_faults *faults, struct sim *sim) {
@@ -57,9 +58,9 @@ void sim_faults_close(struct sim_faults *faults) {
 
 static const char *kind_name(enum sim_fault_kind kind) {
     static const char *const names[SIM_FAULT_KINDS] = {
-        "crash",   "blink",     "blackout", "pause",     "isolate",   "split",
-        "partial", "loss",      "late",     "slow disk", "hung disk", "full disk",
-        "clock",   "configure", "transfer", "usurp",     "ambush",
+        "crash",    "blink", "blackout",  "pause",     "isolate",   "split", "partial",
+        "loss",     "late",  "slow disk", "hung disk", "full disk", "clock", "configure",
+        "transfer", "usurp", "ambush",    "exile",     "echo",
     };
     return names[kind];
 }
@@ -69,8 +70,7 @@ void sim_fault_print(const struct sim_fault *fault, char *text, size_t capacity)
              (double)fault->at_us / 1000, (double)fault->lasts_us / 1000, fault->pick);
 }
 
-/* ---- Whom it hits ------------------------------------------------------------------------------
- */
+/* ---- Whom it hits ---------------------------------------------------------------------------- */
 
 static size_t any_node(const struct sim *sim, uint64_t pick) {
     return (size_t)(pick >> 8) % sim->weather.node_count;
@@ -78,22 +78,11 @@ static size_t any_node(const struct sim *sim, uint64_t pick) {
 
 /* Often the leader: that is where it hurts. */
 static size_t victim(struct sim *sim, uint64_t pick) {
-    struct sim_node *leader = pick % 2 == 0 ? sim_leader(sim) : NULL;
+    struct sim_node *leader = pick % 3 != 0 ? sim_leader(sim) : NULL;
     return leader ? leader->number : any_node(sim, pick);
 }
 
-/* The n-th of those that are not in the set. */
-static size_t another(const struct sim *sim, uint64_t pick, unsigned taken) {
-    size_t node = any_node(sim, pick);
-    for (size_t i = 0; i < sim->weather.node_count;
-         i++, node = (node + 1) % sim->weather.node_count)
-        if (!(taken >> node & 1))
-            return node;
-    return NOBODY;
-}
-
-/* ---- Nodes -------------------------------------------------------------------------------------
- */
+/* ---- Nodes ----------------------------------------------------------------------------------- */
 
 static void stop_node(struct sim *sim, size_t number) {
     struct sim_node *node = &sim->nodes[number];
@@ -124,29 +113,14 @@ static void change_clock(struct sim *sim, const struct sim_fault *fault) {
     sim_node_set_clock(&sim->nodes[any_node(sim, fault->pick)], rate_ppm);
 }
 
-/* ---- Links -------------------------------------------------------------------------------------
- */
-
-static void cut(struct sim *sim, size_t from, size_t to, int sign) {
-    if (from != to)
-        sim->network.cuts[from][to] += (unsigned)sign;
-}
-
-static void cut_node(struct sim *sim, size_t node, uint64_t directions, int sign) {
-    for (size_t i = 0; i < sim->weather.node_count; i++) {
-        if (directions & 1)
-            cut(sim, i, node, sign);
-        if (directions & 2)
-            cut(sim, node, i, sign);
-    }
-}
+/* ---- Links ----------------------------------------------------------------------------------- */
 
 /* Every direction is cut for which `is_cut` has a bit. */
 static void cut_some(struct sim *sim, uint64_t is_cut, int sign) {
     for (size_t from = 0; from < sim->weather.node_count; from++)
         for (size_t to = 0; to < sim->weather.node_count; to++)
             if (is_cut >> (from * SIM_NODES_MAX + to) & 1)
-                cut(sim, from, to, sign);
+                sim_network_cut(&sim->network, from, to, sign);
 }
 
 static uint64_t split_of(const struct sim *sim, uint64_t pick) {
@@ -166,79 +140,7 @@ static void delay(struct sim *sim, const struct sim_fault *fault, int sign) {
             sim->network.extra_delay_us[fault->mark][to] += (uint64_t)sign * extra_us;
 }
 
-/* ---- Plots: several things at once, because each alone would take long to meet the others
- * -------- */
-
-struct plot {
-    size_t leader;
-    size_t cut_off;
-    size_t helper;
-};
-
-static uint64_t mark_of(struct plot plot) {
-    return plot.leader + 16 * plot.cut_off + 256 * plot.helper;
-}
-
-static struct plot plot_of(uint64_t mark) {
-    return (struct plot){.leader = mark % 16, .cut_off = mark / 16 % 16, .helper = mark / 256};
-}
-
-static void restart_at_once(void *context, void *data, uint64_t tag) {
-    struct sim *sim = context;
-    (void)data;
-    struct sim_node *node = &sim->nodes[tag];
-    if (!node->turn || sim->is_calm)
-        return;
-    sim_node_crash(node);
-    sim_node_boot(node);
-}
-
-static void cut_both(struct sim *sim, const struct plot *plot, int sign) {
-    if (plot->leader == NOBODY || plot->cut_off == NOBODY)
-        return;
-    cut(sim, plot->leader, plot->cut_off, sign);
-    cut(sim, plot->cut_off, plot->leader, sign);
-}
-
-static void begin_ambush(struct sim *sim, struct sim_fault *fault) {
-    struct sim_node *leader = sim_leader(sim);
-    struct plot plot = {NOBODY, NOBODY, NOBODY};
-    if (leader) {
-        plot.leader = leader->number;
-        plot.cut_off = another(sim, fault->pick, 1u << plot.leader);
-    }
-    if (plot.cut_off != NOBODY)
-        plot.helper = another(sim, fault->pick >> 8, 1u << plot.leader | 1u << plot.cut_off);
-    fault->mark = mark_of(plot);
-    cut_both(sim, &plot, +1);
-    uint64_t gap_us = 1000 * sim->weather.election_ms * (10 + (fault->pick >> 24) % 60) / 100;
-    for (uint64_t us = gap_us; us < fault->lasts_us && plot.helper != NOBODY; us += gap_us)
-        sim_plan(sim, us, restart_at_once, sim, NULL, plot.helper);
-}
-
-/* The old leader goes deaf some moments after it was told to hand over. */
-static void deafen(void *context, void *data, uint64_t tag) {
-    struct sim *sim = context;
-    struct sim_fault *fault = &sim->faults.faults[tag];
-    (void)data;
-    if (sim->is_calm || fault->mark == NOBODY)
-        return;
-    cut_node(sim, fault->mark, 1, +1);
-    fault->pick = 1; /* the end has something to undo */
-}
-
-static void begin_usurp(struct sim *sim, struct sim_fault *fault) {
-    struct sim_node *leader = sim_leader(sim);
-    uint64_t delay_us = (fault->pick >> 24) % (4 * sim->weather.delay_us + 1);
-    fault->mark = leader ? leader->number : NOBODY;
-    if (leader)
-        sim_order_transfer(sim, leader, fault->pick);
-    fault->pick = 0;
-    sim_plan(sim, delay_us, deafen, sim, NULL, (uint64_t)(fault - sim->faults.faults));
-}
-
-/* ---- Begin and end -----------------------------------------------------------------------------
- */
+/* ---- Begin and end --------------------------------------------------------------------------- */
 
 static void begin(struct sim *sim, struct sim_fault *fault) {
     uint64_t pick = fault->pick;
@@ -249,7 +151,7 @@ static void begin(struct sim *sim, struct sim_fault *fault) {
     case SIM_PAUSE: sim_node_pause(&sim->nodes[fault->mark = victim(sim, pick)]); return;
     case SIM_ISOLATE:
         fault->mark = victim(sim, pick);
-        cut_node(sim, fault->mark, 1 + (pick >> 16) % 3, +1);
+        sim_network_cut_node(&sim->network, fault->mark, 1 + (pick >> 16) % 3, +1);
         return;
     case SIM_SPLIT: cut_some(sim, split_of(sim, pick), +1); return;
     case SIM_PARTIAL: cut_some(sim, pick & pick >> 8, +1); return;
@@ -279,21 +181,24 @@ static void begin(struct sim *sim, struct sim_fault *fault) {
         if (sim_leader(sim))
             sim_order_transfer(sim, sim_leader(sim), pick);
         return;
-    case SIM_USURP: begin_usurp(sim, fault); return;
-    case SIM_AMBUSH: begin_ambush(sim, fault); return;
+    case SIM_USURP:
+    case SIM_AMBUSH:
+    case SIM_EXILE:
+    case SIM_ECHO: sim_plot_begin(sim, fault); return;
     case SIM_FAULT_KINDS: return;
     }
 }
 
 static void end(struct sim *sim, struct sim_fault *fault) {
     struct sim_node *node = &sim->nodes[fault->mark % SIM_NODES_MAX];
-    struct plot plot;
     switch (fault->kind) {
     case SIM_CRASH:
     case SIM_BLINK: start_node(sim, fault->mark); return;
     case SIM_BLACKOUT: start_all(sim); return;
     case SIM_PAUSE: sim_node_resume(node); return;
-    case SIM_ISOLATE: cut_node(sim, fault->mark, 1 + (fault->pick >> 16) % 3, -1); return;
+    case SIM_ISOLATE:
+        sim_network_cut_node(&sim->network, fault->mark, 1 + (fault->pick >> 16) % 3, -1);
+        return;
     case SIM_SPLIT: cut_some(sim, split_of(sim, fault->pick), -1); return;
     case SIM_PARTIAL: cut_some(sim, fault->pick & fault->pick >> 8, -1); return;
     case SIM_LOSS: sim->network.losses--; return;
@@ -302,13 +207,9 @@ static void end(struct sim *sim, struct sim_fault *fault) {
     case SIM_HUNG_DISK: sim_disk_hang(&node->disk, false); return;
     case SIM_FULL_DISK: node->disk.is_full = false; return;
     case SIM_USURP:
-        if (fault->pick == 1)
-            cut_node(sim, fault->mark, 1, -1);
-        return;
     case SIM_AMBUSH:
-        plot = plot_of(fault->mark);
-        cut_both(sim, &plot, -1);
-        return;
+    case SIM_EXILE:
+    case SIM_ECHO: sim_plot_end(sim, fault); return;
     case SIM_CLOCK:
     case SIM_CONFIGURE:
     case SIM_TRANSFER:
@@ -359,6 +260,7 @@ static void heal_node(struct sim_node *node) {
 void sim_faults_heal(struct sim_faults *faults) {
     struct sim *sim = faults->sim;
     sim_network_heal(&sim->network);
+    sim->plot = (struct sim_plot){0};
     for (size_t i = 0; i < sim->weather.node_count; i++)
         heal_node(&sim->nodes[i]);
 }

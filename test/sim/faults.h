@@ -28,8 +28,11 @@ enum sim_fault_kind {
     SIM_CLOCK,     /* a clock changes its rate */
     SIM_CONFIGURE, /* an order: other members */
     SIM_TRANSFER,  /* an order: another leader */
-    SIM_USURP,     /* a transfer, of whose success the old leader does not hear */
-    SIM_AMBUSH,    /* a leader is cut off from one node while another restarts over and over */
+    /* Plots (plots.h): */
+    SIM_USURP,  /* a transfer, of whose success the old leader does not hear */
+    SIM_AMBUSH, /* a leader is cut off from one node while the others restart over and over */
+    SIM_EXILE,  /* a leader alone */
+    SIM_ECHO,   /* a leader that hears late, and is no longer heard */
     SIM_FAULT_KINDS,
 };
 

@@ -1,6 +1,8 @@
 #include "sim/linear_search.h"
 
 #include "check.h"
+#include "sim/random.h"
+#include "sim/table.h"
 
 #include <stdlib.h>
 
@@ -30,6 +32,8 @@ struct search {
     size_t first_open; /* of known */
     size_t next;       /* of pinned */
     size_t steps;
+    uint64_t done;          /* digest of what is_done and is_used hold, in any order */
+    struct sim_table tried; /* places from which no order was found */
 };
 
 static bool search_from(struct search *s, struct register_state state);
@@ -45,6 +49,7 @@ static uint64_t frontier_of(const struct search *s) {
 
 static void take(struct search *s, size_t at) {
     s->is_done[at] = true;
+    s->done += sim_mix(1, at);
     s->trail[s->trail_count++] = at;
     if (s->trail_count > s->furthest)
         s->furthest = s->trail_count;
@@ -56,13 +61,13 @@ static void take_back(struct search *s, size_t trail_count) {
     while (s->trail_count > trail_count) {
         size_t at = s->trail[--s->trail_count];
         s->is_done[at] = false;
+        s->done -= sim_mix(1, at);
         if (at < s->first_open)
             s->first_open = at;
     }
 }
 
-/* ---- Reads: whatever changes nothing -----------------------------------------------------------
- */
+/* ---- Reads: whatever changes nothing --------------------------------------------------------- */
 
 static bool condition_holds(const struct sim_op *op, const struct register_state *state) {
     if (op->prev_revision == 0)
@@ -119,8 +124,7 @@ static bool is_still_read(const struct search *s, const struct register_state *s
     return false;
 }
 
-/* ---- Writes ------------------------------------------------------------------------------------
- */
+/* ---- Writes ---------------------------------------------------------------------------------- */
 
 static struct register_state after(const struct sim_write *write,
                                    const struct register_state *state) {
@@ -185,11 +189,21 @@ static bool try_wild(struct search *s, const struct register_state *state, uint6
         if (s->is_used[i] || is_like_earlier(s, i) || !may_write(&s->wild[i], state))
             continue;
         s->is_used[i] = true;
+        s->done += sim_mix(2, i);
         if (search_from(s, after(&s->wild[i], state)))
             return true;
         s->is_used[i] = false;
+        s->done -= sim_mix(2, i);
     }
     return false;
+}
+
+/* The same operations done in another order, with the same outcome. */
+static bool was_here(struct search *s, const struct register_state *state) {
+    uint64_t place = sim_mix(sim_mix(s->done, s->next), state->is_there);
+    place = sim_mix(sim_mix(place, (uint64_t)state->revision), (uint64_t)state->version);
+    place = sim_mix(place, (uint64_t)state->create_revision) | 1;
+    return sim_table_settle(&s->tried, place, s->steps) != s->steps;
 }
 
 /* True: an order was found, or it takes too long. */
@@ -201,15 +215,14 @@ static bool search_from(struct search *s, struct register_state state) {
     if (s->first_open == s->known_count)
         return true;
     uint64_t frontier = frontier_of(s);
-    bool may_go_on = !is_still_read(s, &state);
+    bool may_go_on = !is_still_read(s, &state) && !was_here(s, &state);
     if (may_go_on && (try_pinned(s, &state, frontier) || try_wild(s, &state, frontier)))
         return true;
     take_back(s, trail_count);
     return false;
 }
 
-/* ---- The door ----------------------------------------------------------------------------------
- */
+/* ---- The door -------------------------------------------------------------------------------- */
 
 static void *allocate(size_t count, size_t size) {
     void *memory = calloc(count + 1, size);
@@ -241,6 +254,7 @@ enum sim_verdict sim_linear_search(const struct sim_op *const *known, size_t kno
     free(s.is_done);
     free(s.is_used);
     free(s.trail);
+    sim_table_close(&s.tried);
     if (s.steps > STEPS_MAX)
         return SIM_UNDECIDED;
     return has_order ? SIM_LINEAR : SIM_NOT_LINEAR;

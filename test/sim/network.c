@@ -17,6 +17,20 @@ void sim_network_heal(struct sim_network *network) {
     network->losses = 0;
 }
 
+void sim_network_cut(struct sim_network *network, size_t from, size_t to, int sign) {
+    if (from != to)
+        network->cuts[from][to] += (unsigned)sign;
+}
+
+void sim_network_cut_node(struct sim_network *network, size_t node, uint64_t directions, int sign) {
+    for (size_t i = 0; i < network->sim->weather.node_count; i++) {
+        if (directions & SIM_INBOUND)
+            sim_network_cut(network, i, node, sign);
+        if (directions & SIM_OUTBOUND)
+            sim_network_cut(network, node, i, sign);
+    }
+}
+
 static void arrive(void *context, void *data, uint64_t tag) {
     struct sim *sim = context;
     struct sim_message *message = data;

@@ -29,6 +29,11 @@ void sim_network_open(struct sim_network *network, struct sim *sim);
 void sim_network_send(struct sim_network *network, const struct raft_message *message,
                       const struct raft_entry *entries, size_t count);
 
+/* Cut a direction, or with a `sign` of -1 undo that; all directions from or to a node. */
+enum { SIM_INBOUND = 1, SIM_OUTBOUND = 2 };
+void sim_network_cut(struct sim_network *network, size_t from, size_t to, int sign);
+void sim_network_cut_node(struct sim_network *network, size_t node, uint64_t directions, int sign);
+
 /* Undo every cut and every loss that a fault made. */
 void sim_network_heal(struct sim_network *network);
 

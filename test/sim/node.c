@@ -9,8 +9,7 @@
 
 #define RUNS_MAX 4096
 
-/* ---- The clock ---------------------------------------------------------------------------------
- */
+/* ---- The clock ------------------------------------------------------------------------------- */
 
 static uint64_t local_us(const struct sim_node *node) {
     uint64_t elapsed_us = node->sim->now_us - node->clock_true_us;
@@ -29,8 +28,7 @@ static uint64_t true_us_until(const struct sim_node *node, uint64_t ms) {
     return (ms * 1000 - now_us) * 1000000 / node->clock_rate_ppm + 2;
 }
 
-/* ---- Turns -------------------------------------------------------------------------------------
- */
+/* ---- Turns ----------------------------------------------------------------------------------- */
 
 static void take_turn(void *context, void *data, uint64_t tag);
 
@@ -63,6 +61,7 @@ static void take_turn(void *context, void *data, uint64_t tag) {
     wake_never(node);
     turn_run(node->turn, local_ms(node), &node->inbox);
     sim_check_turn(node->sim, node);
+    sim_plot_watch(node->sim);
     plan_next_turn(node);
 }
 
@@ -84,8 +83,7 @@ void sim_node_resume(struct sim_node *node) {
     wake(node, 0);
 }
 
-/* ---- Ports -------------------------------------------------------------------------------------
- */
+/* ---- Ports ----------------------------------------------------------------------------------- */
 
 static void port_send(void *context, const struct raft_message *message,
                       const struct raft_entry *entries, size_t count) {
@@ -162,8 +160,7 @@ static void port_fail(void *context, enum status status, raft_index index) {
              status_name(status));
 }
 
-/* ---- Life --------------------------------------------------------------------------------------
- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 void sim_node_open(struct sim_node *node, struct sim *sim, size_t number,
                    const struct raft_configuration *founding) {
@@ -206,7 +203,7 @@ static size_t runs_of(const struct sim_disk *disk, struct raft_term_run *runs) {
 /* Silence is for the largest timeout ever declared, and that is durable before it is declared. */
 static void declare(struct sim_node *node, struct raft_config *config) {
     const struct sim_weather *weather = &node->sim->weather;
-    uint64_t percent = weather->has_own_timeouts ? sim_random_between(&node->random, 70, 150) : 100;
+    uint64_t percent = weather->has_own_timeouts ? sim_random_between(&node->random, 50, 200) : 100;
     config->election_timeout_ms = weather->election_ms * percent / 100;
     config->silence_ms = node->disk.declared_ms;
     if (node->disk.declared_ms < config->election_timeout_ms)

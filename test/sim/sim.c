@@ -14,8 +14,7 @@
 
 static struct sim *running; /* the one whose CHECKs fail */
 
-/* ---- Failures ----------------------------------------------------------------------------------
- */
+/* ---- Failures -------------------------------------------------------------------------------- */
 
 void sim_fail(struct sim *sim, const char *format, ...) {
     va_list arguments;
@@ -106,8 +105,7 @@ void sim_digest(struct sim *sim, uint64_t value) {
     sim->result.digest = sim_mix(sim->result.digest, value);
 }
 
-/* ---- Time --------------------------------------------------------------------------------------
- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static void plan(struct sim *sim, uint64_t delay_us, sim_action *action, void *context, void *data,
                  uint64_t tag, bool is_owned) {
@@ -146,8 +144,7 @@ static void elapse(struct sim *sim, uint64_t us) {
     }
 }
 
-/* ---- The cluster -------------------------------------------------------------------------------
- */
+/* ---- The cluster ----------------------------------------------------------------------------- */
 
 struct sim_node *sim_node_of(struct sim *sim, raft_id id) {
     CHECK(id >= 1 && id <= sim->weather.node_count);
@@ -199,8 +196,7 @@ static void close_all(struct sim *sim) {
     sim_checks_free(sim->checks);
 }
 
-/* ---- The story ---------------------------------------------------------------------------------
- */
+/* ---- The story ------------------------------------------------------------------------------- */
 
 static void storm(struct sim *sim) {
     for (size_t i = 0; i < sim->weather.node_count; i++)

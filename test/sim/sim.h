@@ -10,6 +10,7 @@
 #include "sim/history.h"
 #include "sim/network.h"
 #include "sim/node.h"
+#include "sim/plots.h"
 #include "sim/random.h"
 #include "sim/weather.h"
 
@@ -46,6 +47,7 @@ struct sim {
     struct sim_client clients[SIM_CLIENTS_MAX];
     struct sim_history history;
     struct sim_faults faults;
+    struct sim_plot plot;
     struct sim_checks *checks;
     struct sim_result result;
     jmp_buf escape; /* from a failure, to the end of the run */

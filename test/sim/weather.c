@@ -24,6 +24,7 @@ static void size_cluster(struct sim_weather *w, struct sim_random *random, size_
 
 static void draw_clients(struct sim_weather *w, struct sim_random *random) {
     w->client_count = (size_t)sim_random_between(random, 2, SIM_CLIENTS_MAX);
+    w->reader_count = (size_t)sim_random_below(random, w->client_count);
     w->key_count = (size_t)sim_random_between(random, 1, SIM_KEYS_MAX);
     w->think_us = ONE_OF(random, 5000, 20000, 60000, 200000);
     w->reads_percent = ONE_OF(random, 20, 50, 50, 70);
@@ -34,8 +35,8 @@ static void draw_clients(struct sim_weather *w, struct sim_random *random) {
 static void draw_time(struct sim_weather *w, struct sim_random *random) {
     w->election_ms = ONE_OF(random, 300, 500, 1000);
     w->heartbeat_ms = w->election_ms * ONE_OF(random, 2, 3, 3) / 10;
-    w->has_lease_reads = sim_random_percent(random, 60);
-    w->has_own_timeouts = sim_random_percent(random, 30);
+    w->has_lease_reads = sim_random_percent(random, 70);
+    w->has_own_timeouts = sim_random_percent(random, 50);
     w->drift_percent = ONE_OF(random, 0, 5, 20, 20);
     w->turn_us = ONE_OF(random, 20, 100, 1000);
 }

@@ -16,6 +16,7 @@ struct sim_weather {
     size_t voter_count;   /* of the founding configuration */
     size_t learner_count; /* likewise; the nodes after these are blank */
     size_t client_count;
+    size_t reader_count; /* of them: these only read, so that no write ever holds them up */
     size_t key_count;
     uint64_t think_us; /* between two operations of a client */
     uint64_t reads_percent;
