@@ -1,7 +1,7 @@
 # Names for the common commands; CMakeLists.txt and CMakePresets.json do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test soak asan tsan fuzz bench format clean
+.PHONY: help setup build run test sim plants soak asan tsan fuzz bench format clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -20,6 +20,12 @@ run: build ## start one node, put and get a key, keep it running until Ctrl-C
 test: build ## run every test on the release build
 	scripts/setup.sh test
 	ctest --test-dir build --output-on-failure -j2
+
+sim: build ## simulate 10,000 clusters, a seed each, with all kinds of faults
+	build/bin/phalanx-sim --seeds 1..10000 --jobs 2
+
+plants: build ## see that the simulator catches each planted bug
+	test/sim/plants.sh build/bin/phalanx-sim-planted 10000 --jobs 2
 
 soak: build ## the long runs: 200 crashes, 200 kills at a sync, 50 power cuts
 	scripts/setup.sh test
