@@ -21,11 +21,11 @@ test: build ## run every test on the release build
 	scripts/setup.sh test
 	ctest --test-dir build --output-on-failure -j2
 
-sim: build ## 10,000 seeds of whole clusters in the simulator
-	build/bin/phalanx-sim --seeds 1..10000
+sim: build ## simulate 10,000 clusters, a seed each, with all kinds of faults
+	build/bin/phalanx-sim --seeds 1..10000 --jobs 2
 
-plants: build ## show that the simulator catches bugs planted one at a time
-	test/sim/plants.sh build/bin/phalanx-sim-planted
+plants: build ## see that the simulator catches each planted bug
+	test/sim/plants.sh build/bin/phalanx-sim-planted 10000 --jobs 2
 
 soak: build ## the long runs: 200 crashes, 200 kills at a sync, 50 power cuts
 	scripts/setup.sh test

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define BUSY_US ((uint64_t)4000)
+
 /* An answer on its way back. */
 struct answer {
     struct sim_client *client;
@@ -42,6 +44,8 @@ static void think(struct sim_client *client) {
         return;
     }
     uint64_t think_us = client->is_finishing ? 10000 : client->sim->weather.think_us;
+    if (client->sim->plot.fault && think_us > BUSY_US)
+        think_us = BUSY_US; /* the moment that counts is short */
     sim_plan(client->sim, sim_random_latency(&client->random, think_us), begin, client, NULL, 0);
 }
 
@@ -197,7 +201,9 @@ static void try_somewhere(struct sim_client *client) {
     call->node = client->leader;
     if (sim_random_percent(random, sim->weather.wander_percent))
         call->node = (size_t)sim_random_below(random, sim->weather.node_count);
-    if (op_of(client)->kind != SIM_GET && sim_random_percent(random, 30) && sim_leader(sim))
+    uint64_t knows_percent = sim->plot.fault ? 80 : 20;
+    if (op_of(client)->kind != SIM_GET && sim_random_percent(random, knows_percent) &&
+        sim_leader(sim))
         call->node = sim_leader(sim)->number; /* one that knows better than most */
     call->wait_ms = sim_random_between(random, 100, 2000);
     uint64_t timeout_us = call->wait_ms * sim_random_between(random, 900, 1600);

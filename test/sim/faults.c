@@ -36,6 +36,17 @@ static uint64_t duration_us(const struct sim *sim, struct sim_random *random,
     return sim_random_between(random, timeout_us, 5 * timeout_us);
 }
 
+/* Plots need luck: they are tried more often. */
+static enum sim_fault_kind kind_of(const struct sim_weather *weather, struct sim_random *random) {
+    enum sim_fault_kind kind;
+    do {
+        kind = (enum sim_fault_kind)sim_random_below(random, SIM_FAULT_KINDS);
+        if (sim_random_percent(random, 25))
+            kind = (enum sim_fault_kind)sim_random_between(random, SIM_USURP, SIM_ECHO);
+    } while (!(weather->fault_kinds >> kind & 1));
+    return kind;
+}
+
 void sim_faults_open(struct sim_faults *faults, struct sim *sim) {
     struct sim_random random = sim_random_of(sim->options.seed, SIM_STREAM_FAULTS);
     const struct sim_weather *weather = &sim->weather;
@@ -43,9 +54,7 @@ void sim_faults_open(struct sim_faults *faults, struct sim *sim) {
     uint64_t at_us = 2000 * weather->election_ms;
     while (at_us < weather->storm_us && weather->fault_kinds != 0) {
         struct sim_fault fault = {.at_us = at_us, .pick = sim_random_next(&random)};
-        do
-            fault.kind = (enum sim_fault_kind)sim_random_below(&random, SIM_FAULT_KINDS);
-        while (!(weather->fault_kinds >> fault.kind & 1));
+        fault.kind = kind_of(weather, &random);
         fault.lasts_us = duration_us(sim, &random, fault.kind);
         add(faults, &fault);
         at_us += sim_random_between(&random, 1, 2 * weather->fault_gap_us);
