@@ -36,14 +36,15 @@ void turn__batch_submit(struct turn *t, const struct raft_batch *raft) {
 static void note_truncation(struct turn *t, raft_index from) {
     for (size_t i = 0; i < BATCHES_IN_FLIGHT_MAX; i++) {
         struct turn_batch *batch = &t->batches[i];
-        if (batch->is_busy && !PLANTED(retry_truncated) && (batch->void_from == 0 || from < batch->void_from))
+        if (batch->is_busy && !PLANTED(retry_truncated) &&
+            (batch->void_from == 0 || from < batch->void_from))
             batch->void_from = from;
     }
 }
 
 static void truncate(struct turn *t, raft_index from) {
-    while (trail_holds(&t->trail, from) || (t->trail.last >= from && t->trail.first > from &&
-                                            t->trail.first <= t->trail.last)) {
+    while (trail_holds(&t->trail, from) ||
+           (t->trail.last >= from && t->trail.first > from && t->trail.first <= t->trail.last)) {
         struct turn_request *request = trail_at(&t->trail, t->trail.last)->request;
         if (request)
             turn__request_lost(t, request);

@@ -52,8 +52,8 @@ void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
     if (PLANTED(forget_vote) && r->status.role != RAFT_FOLLOWER)
         r->hard.vote = 0;
     if (term > r->hard.term) {
-        r->hard = (struct raft_hard_state){.term = term,
-                                           .vote = PLANTED(keep_vote) ? r->hard.vote : 0};
+        r->hard =
+            (struct raft_hard_state){.term = term, .vote = PLANTED(keep_vote) ? r->hard.vote : 0};
         begin_term(r);
     }
     r->status.role = RAFT_FOLLOWER;
