@@ -62,8 +62,8 @@ static void usurp(struct sim *sim, const struct sim_fault *fault) {
     sim_plan(sim, delay_us, deafen_later, sim, NULL, (uint64_t)(fault - sim->faults.faults));
 }
 
-/* One node cannot hear the leader and wants to be elected; the others restart over and over, and
- * may forget whom they follow. */
+/* One node cannot hear the leader and wants to be elected; at times the others restart over and
+ * over, and may forget whom they follow. */
 static void ambush(struct sim *sim, const struct sim_fault *fault) {
     size_t count = sim->weather.node_count;
     uint64_t percent = 15 + (fault->pick >> 24) % 50;
@@ -72,7 +72,8 @@ static void ambush(struct sim *sim, const struct sim_fault *fault) {
         return;
     sim->plot.cut_off = (sim->plot.leader + 1 + (fault->pick >> 8) % (count - 1)) % count;
     cut_off(sim, +1);
-    for (uint64_t us = gap_us; us < fault->lasts_us; us += gap_us)
+    bool has_restarts = fault->pick >> 60 & 1;
+    for (uint64_t us = gap_us; us < fault->lasts_us && has_restarts; us += gap_us)
         for (size_t i = 0; i < count; i++)
             if (i != sim->plot.leader && i != sim->plot.cut_off)
                 sim_plan(sim, us, restart, sim, NULL, i);
