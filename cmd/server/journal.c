@@ -43,8 +43,7 @@ static void note_truncation(struct turn *t, raft_index from) {
 }
 
 static void truncate(struct turn *t, raft_index from) {
-    while (trail_holds(&t->trail, from) ||
-           (t->trail.last >= from && t->trail.first > from && t->trail.first <= t->trail.last)) {
+    while (t->trail.last >= from && trail_holds(&t->trail, t->trail.last)) {
         struct turn_request *request = trail_at(&t->trail, t->trail.last)->request;
         if (request)
             turn__request_lost(t, request);

@@ -29,9 +29,9 @@ struct trail {
 MUST_USE enum status trail_init(struct trail *trail, raft_index last);
 void trail_close(struct trail *trail);
 
-/* Whether one more payload of that size may come in. */
+/* Whether one more payload of that size may come in, or `count` of them with so many bytes in all.
+ */
 bool trail_has_room(const struct trail *trail, size_t payload_bytes);
-
 bool trail_has_room_for(const struct trail *trail, size_t count, size_t payload_bytes);
 
 /* Memory for a payload; NULL: none left. */

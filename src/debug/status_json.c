@@ -78,7 +78,7 @@ static void put_familiar(struct debug_json *j, const struct node_status *s) {
 
 static void put_totals(struct debug_json *j, const struct node_status *s) {
     debug__json_open(j, "metrics", '{');
-    debug__json_u64(j, "messages_sent_total", 0); /* a sole voter sends none */
+    debug__json_u64(j, "messages_sent_total", s->messages_sent_total);
     debug__json_u64(j, "election_count", s->elections_total);
     debug__json_u64(j, "proposals_total", s->proposals_total);
     debug__json_u64(j, "reads_total", s->reads_total);

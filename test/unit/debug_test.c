@@ -42,6 +42,7 @@ static int lead_node(void **state) {
                 .is_ready = true,
                 .uptime_ms = 61500,
                 .proposals_total = 21,
+                .messages_sent_total = 34,
                 .reads_total = 42,
                 .elections_total = 1,
             },
@@ -73,7 +74,7 @@ static void shows_the_familiar_fields_at_the_top(void **state) {
     static const char wanted[] =
         "{\"node_id\":\"node-1\",\"state\":\"LEADER\",\"term\":7,\"leader_id\":\"node-1\","
         "\"commit_index\":29,\"applied_index\":28,\"log_length\":20,\"peers\":[],\"kv_size\":5,"
-        "\"metrics\":{\"messages_sent_total\":0,\"election_count\":1,\"proposals_total\":21,"
+        "\"metrics\":{\"messages_sent_total\":34,\"election_count\":1,\"proposals_total\":21,"
         "\"reads_total\":42},\"node\":{";
     print(debug__print_status);
     assert_memory_equal(page, wanted, strlen(wanted));
