@@ -1,26 +1,10 @@
 #include "server/inbox.h"
 
-#include <time.h>
-
-static uint64_t read_ms(clockid_t clock) {
-    struct timespec now;
-    CHECK(clock_gettime(clock, &now) == 0);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-uint64_t clock_ms(void) {
-    return read_ms(CLOCK_BOOTTIME);
-}
-
 void inbox_init(struct inbox *inbox) {
-    pthread_condattr_t attributes;
     *inbox = (struct inbox){0};
     STAILQ_INIT(&inbox->events);
     CHECK(pthread_mutex_init(&inbox->mutex, NULL) == 0);
-    CHECK(pthread_condattr_init(&attributes) == 0);
-    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&inbox->arrived, &attributes) == 0);
-    CHECK(pthread_condattr_destroy(&attributes) == 0);
+    clock_cond_init(&inbox->arrived);
 }
 
 void inbox_close(struct inbox *inbox) {
@@ -63,12 +47,6 @@ void inbox_refuse(struct inbox *inbox) {
     CHECK(pthread_mutex_unlock(&inbox->mutex) == 0);
 }
 
-static struct timespec monotonic_after(uint64_t wait_ms) {
-    uint64_t at_ms = read_ms(CLOCK_MONOTONIC) + wait_ms;
-    return (struct timespec){.tv_sec = (time_t)(at_ms / 1000),
-                             .tv_nsec = (long)(at_ms % 1000) * 1000000};
-}
-
 /* The mutex is held. An early or spurious wake-up only makes for an empty turn. */
 static void wait_for_event(struct inbox *inbox, uint64_t deadline_ms) {
     uint64_t now_ms = clock_ms();
@@ -78,7 +56,7 @@ static void wait_for_event(struct inbox *inbox, uint64_t deadline_ms) {
     if (deadline_ms == UINT64_MAX) {
         CHECK(pthread_cond_wait(&inbox->arrived, &inbox->mutex) == 0);
     } else {
-        struct timespec until = monotonic_after(deadline_ms - now_ms);
+        struct timespec until = clock_after(deadline_ms - now_ms);
         (void)pthread_cond_timedwait(&inbox->arrived, &inbox->mutex, &until); /* 0 or ETIMEDOUT */
     }
     inbox->is_waiting = false;

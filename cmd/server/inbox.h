@@ -6,6 +6,7 @@
 #ifndef PHALANX_SERVER_INBOX_H
 #define PHALANX_SERVER_INBOX_H
 
+#include "server/clock.h"
 #include "server/turn.h"
 
 #include <pthread.h>
@@ -17,9 +18,6 @@ struct inbox {
     bool is_waiting;
     bool is_closed; /* to requests */
 };
-
-/* Milliseconds on the clock that counts suspended time: a machine that slept must know it. */
-uint64_t clock_ms(void);
 
 void inbox_init(struct inbox *inbox);
 void inbox_close(struct inbox *inbox);

@@ -1,15 +1,11 @@
 #include "server/worker.h"
 
-#include <time.h>
+#include "server/clock.h"
 
 void worker_start(struct worker *worker, void *(*run)(void *context), void *context) {
-    pthread_condattr_t attributes;
     worker->is_stopping = false;
     CHECK(pthread_mutex_init(&worker->mutex, NULL) == 0);
-    CHECK(pthread_condattr_init(&attributes) == 0);
-    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&worker->changed, &attributes) == 0);
-    CHECK(pthread_condattr_destroy(&attributes) == 0);
+    clock_cond_init(&worker->changed);
     CHECK(pthread_create(&worker->thread, NULL, run, context) == 0);
 }
 
@@ -40,17 +36,8 @@ void worker_wait(struct worker *worker) {
     CHECK(pthread_cond_wait(&worker->changed, &worker->mutex) == 0);
 }
 
-static struct timespec monotonic_after(uint64_t ms) {
-    struct timespec at;
-    CHECK(clock_gettime(CLOCK_MONOTONIC, &at) == 0);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    at.tv_sec += (time_t)(ms / 1000) + at.tv_nsec / 1000000000;
-    at.tv_nsec %= 1000000000;
-    return at;
-}
-
 bool worker_sleep(struct worker *worker, uint64_t ms) {
-    struct timespec until = monotonic_after(ms);
+    struct timespec until = clock_after(ms);
     int result = 0;
     worker_lock(worker);
     while (!worker->is_stopping && result == 0)
