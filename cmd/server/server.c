@@ -88,7 +88,6 @@ static void *wait_for_signal(void *context) {
     sigaddset(&signals, SIGINT);
     CHECK(sigwait(&signals, &number) == 0);
     log_info("stopping", log_text("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
-    rpc_server_set_serving(s->rpc, false);
     rpc_server_drain(s->rpc);
     inbox_post(&s->inbox, &s->stop);
     return NULL;

@@ -18,6 +18,7 @@ struct rpc__watch {
     bool is_known; /* there is such a service */
     bool has_started;
     bool is_sending;
+    bool has_ended; /* its status is on its way */
     bool is_closed;
     bool is_waking; /* under health->lock: `woken` is on the way */
     enum rpc__health_status last;
@@ -61,11 +62,14 @@ static grpc_slice encode(enum rpc__health_status status) {
     return grpc_slice_from_copied_buffer((const char *)data, len);
 }
 
-static enum rpc__health_status status_now(struct rpc__health *health) {
+/* A server that is stopping does not serve, whatever it was last told. */
+static enum rpc__health_status status_now(struct rpc_server *server) {
+    struct rpc__health *health = &server->health;
     pthread_mutex_lock(&health->lock);
     bool is_serving = health->is_serving;
     pthread_mutex_unlock(&health->lock);
-    return is_serving ? RPC__HEALTH_SERVING : RPC__HEALTH_NOT_SERVING;
+    return is_serving && !atomic_load(&server->is_draining) ? RPC__HEALTH_SERVING
+                                                            : RPC__HEALTH_NOT_SERVING;
 }
 
 /* ---- Check --------------------------------------------------------------------------------- */
@@ -81,7 +85,7 @@ void rpc__health_on_check(struct rpc_call *call) {
         rpc__call_refuse(call, GRPC_STATUS_NOT_FOUND, "unknown service");
         return;
     }
-    grpc_slice body = encode(status_now(&call->queue->server->health));
+    grpc_slice body = encode(status_now(call->queue->server));
     rpc__call_answer(call,
                      &(struct rpc__answer){.code = GRPC_STATUS_OK, .has_body = true, .body = body});
 }
@@ -132,7 +136,26 @@ static void watch_send(struct rpc__watch *watch, enum rpc__health_status status)
 }
 
 static enum rpc__health_status wanted_status(struct rpc__watch *watch) {
-    return watch->is_known ? status_now(&watch->server->health) : RPC__HEALTH_SERVICE_UNKNOWN;
+    return watch->is_known ? status_now(watch->server) : RPC__HEALTH_SERVICE_UNKNOWN;
+}
+
+/* A stopping server has told its last news: no watch is left to be cut off with it unsaid. */
+static void watch_end(struct rpc__watch *watch) {
+    grpc_slice reason = grpc_slice_from_static_string("the server is stopping");
+    grpc_op op = {.op = GRPC_OP_SEND_STATUS_FROM_SERVER,
+                  .data.send_status_from_server = {.status = GRPC_STATUS_UNAVAILABLE,
+                                                   .status_details = &reason}};
+    watch->has_ended = true;
+    watch->is_sending = true;
+    rpc__batch_start(watch->grpc, &op, 1, &watch->sent);
+}
+
+static void watch_tell(struct rpc__watch *watch) {
+    enum rpc__health_status status = wanted_status(watch);
+    if (!watch->has_started || status != watch->last)
+        watch_send(watch, status);
+    else if (atomic_load(&watch->server->is_draining))
+        watch_end(watch);
 }
 
 /* After each event: tell what is new, or end. */
@@ -140,9 +163,8 @@ static void watch_go_on(struct rpc__watch *watch) {
     if (watch->is_sending)
         return;
     if (!watch->is_closed) {
-        enum rpc__health_status status = wanted_status(watch);
-        if (!watch->has_started || status != watch->last)
-            watch_send(watch, status);
+        if (!watch->has_ended)
+            watch_tell(watch);
         return;
     }
     if (!watch_leave(watch))
@@ -204,11 +226,11 @@ void rpc__health_on_watch(struct rpc_call *call) {
 }
 
 /* Change the state and collect whom to wake. A waking watch stays until its event has come. */
-static size_t collect_watches(struct rpc__health *health, bool is_serving,
+static size_t collect_watches(struct rpc__health *health, bool is_serving, bool is_last,
                               struct rpc__watch **ret_watches) {
     size_t count = 0;
     pthread_mutex_lock(&health->lock);
-    bool is_news = health->is_serving != is_serving;
+    bool is_news = is_last || health->is_serving != is_serving;
     health->is_serving = is_serving;
     for (size_t i = 0; i < RPC__WATCHES_MAX && is_news; i++) {
         struct rpc__watch *watch = health->watches[i];
@@ -221,9 +243,26 @@ static size_t collect_watches(struct rpc__health *health, bool is_serving,
     return count;
 }
 
-void rpc_server_set_serving(struct rpc_server *server, bool is_serving) {
+static void tell_watches(struct rpc_server *server, bool is_serving, bool is_last) {
     struct rpc__watch *watches[RPC__WATCHES_MAX];
-    size_t count = collect_watches(&server->health, is_serving, watches);
+    size_t count = collect_watches(&server->health, is_serving, is_last, watches);
     for (size_t i = 0; i < count; i++)
         rpc__batch_start(watches[i]->grpc, NULL, 0, &watches[i]->woken);
+}
+
+void rpc_server_set_serving(struct rpc_server *server, bool is_serving) {
+    tell_watches(server, is_serving, false);
+}
+
+void rpc__health_drain(struct rpc_server *server) {
+    tell_watches(server, false, true);
+}
+
+bool rpc__health_is_drained(struct rpc__health *health) {
+    bool is_drained = true;
+    pthread_mutex_lock(&health->lock);
+    for (size_t i = 0; i < RPC__WATCHES_MAX; i++)
+        is_drained = is_drained && health->watches[i] == NULL;
+    pthread_mutex_unlock(&health->lock);
+    return is_drained;
 }

@@ -171,14 +171,14 @@ void rpc_server_set_leader(struct rpc_server *server, const char *address) {
  * on the way. Until rpc_server_free() the server therefore stays, and says UNAVAILABLE. */
 void rpc_server_drain(struct rpc_server *server) {
     atomic_store(&server->is_draining, true);
-    rpc_server_set_serving(server, false);
+    rpc__health_drain(server);
 }
 
 /* Answers already given are on their way for an instant; a caller that does not take its own is not
  * waited for longer than this. */
 static void wait_until_sent(struct rpc_server *server) {
     for (int waited_ms = 0; waited_ms < SEND_MS_MAX; waited_ms++) {
-        if (atomic_load(&server->in_flight) == 0)
+        if (atomic_load(&server->in_flight) == 0 && rpc__health_is_drained(&server->health))
             return;
         gpr_sleep_until(
             gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(1, GPR_TIMESPAN)));

@@ -260,4 +260,9 @@ void rpc__batch_start(grpc_call *call, const grpc_op *ops, size_t count, struct 
 void rpc__health_init(struct rpc__health *health);
 void rpc__health_close(struct rpc__health *health);
 
+/* Tell every watch that the server no longer serves, then end it; some later event finishes that.
+ */
+void rpc__health_drain(struct rpc_server *server);
+bool rpc__health_is_drained(struct rpc__health *health);
+
 #endif

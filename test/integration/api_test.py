@@ -505,6 +505,7 @@ def tells_watchers_when_it_stops(story):
     follower.start()
     expect(server.terminate() == 0)
     expect(seen.get(timeout=10) == NOT_SERVING, "the watcher is told first")
+    expect(seen.get(timeout=10) == CODE.UNAVAILABLE, "and then let go")
     follower.join(timeout=10)
 
 
