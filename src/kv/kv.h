@@ -150,6 +150,11 @@ void kv_machine_read(struct kv_machine *m, const struct kv_request *request,
 const struct kv_meta *kv_machine_meta(const struct kv_machine *m);
 uint64_t kv_machine_damaged(const struct kv_machine *m); /* damaged records met */
 
+/* The newest configuration applied. STATUS_NOT_FOUND: none was. STATUS_CORRUPT, STATUS_IO: as for
+ * kv_machine_apply(). */
+MUST_USE enum status kv_machine_configuration(struct kv_machine *m,
+                                              struct raft_configuration *ret_configuration);
+
 /* False while the active table is at one of its budgets: nothing more is to be applied until it is
  * frozen, for which the flush under way must end first. So no flush is larger than its budget by
  * more than the last entry. */

@@ -218,16 +218,71 @@ static enum status apply_command(struct kv_machine *m, struct bytes payload,
                                           : apply_write(m, &command.request, response);
 }
 
+/* ---- The configuration --------------------------------------------------------------------- */
+
+struct bytes kv__configuration_key(void) {
+    static const uint8_t key[] = {KV_TABLE_CONFIGURATION};
+    return bytes_of(key, sizeof key);
+}
+
+enum status kv__configuration_decode(struct bytes body,
+                                     struct raft_configuration *ret_configuration) {
+    struct wire_reader r = wire_reader_of(body);
+    raft_index index = wire_get_u64(&r);
+    struct raft_configuration configuration;
+    if (r.has_failed ||
+        raft_configuration_decode(bytes_of(r.data, r.len), &configuration) != STATUS_OK)
+        return STATUS_CORRUPT;
+    configuration.index = index;
+    *ret_configuration = configuration;
+    return STATUS_OK;
+}
+
+enum status kv_machine_configuration(struct kv_machine *m,
+                                     struct raft_configuration *ret_configuration) {
+    struct bytes record;
+    enum status status = kv__view_get(&m->view, kv__configuration_key(), &record);
+    if (status != STATUS_OK)
+        return status;
+    struct wire_reader r = kv__machine_body(record);
+    return kv__configuration_decode(bytes_of(r.data, r.len), ret_configuration);
+}
+
+/* Kept in the state, so that a snapshot says who the members were at its index. */
+static enum status apply_configuration(struct kv_machine *m, const struct raft_entry *entry) {
+    struct bytes old = {0};
+    struct raft_configuration configuration;
+    if (raft_configuration_decode(entry->payload, &configuration) != STATUS_OK)
+        return STATUS_CORRUPT;
+    enum status status = kv__view_get(&m->view, kv__configuration_key(), &old);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        return status;
+    uint8_t head[8];
+    struct wire_writer w = wire_writer_of(head, sizeof head);
+    wire_put_u64(&w, entry->index);
+    return kv__machine_put(m, kv__configuration_key(), old, bytes_of(head, sizeof head),
+                           entry->payload);
+}
+
+/* What an entry does; those of the engine's own have no answer. */
+static enum status apply_effect(struct kv_machine *m, const struct raft_entry *entry,
+                                struct kv_response *response) {
+    switch (entry->type) {
+    case RAFT_ENTRY_NOOP: return STATUS_OK;
+    case RAFT_ENTRY_COMMAND: return apply_command(m, entry->payload, response);
+    case RAFT_ENTRY_CONFIGURATION: return apply_configuration(m, entry);
+    }
+    return STATUS_UNSUPPORTED;
+}
+
 enum status kv_machine_apply(struct kv_machine *m, const struct raft_entry *entry,
                              struct kv_response *ret_response) {
     CHECK(entry->index == m->meta.applied_index + 1);
     CHECK(entry->term >= m->meta.applied_term);
     struct kv_response response = {.status = STATUS_OK};
-    if (entry->type == RAFT_ENTRY_COMMAND) {
-        enum status status = apply_command(m, entry->payload, &response);
-        if (status != STATUS_OK)
-            return status;
-    }
+    enum status status = apply_effect(m, entry, &response);
+    if (status != STATUS_OK)
+        return status;
     m->meta.applied_index = entry->index;
     m->meta.applied_term = entry->term;
     *ret_response = response;

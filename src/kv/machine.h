@@ -40,6 +40,11 @@ static inline struct wire_reader kv__machine_body(struct bytes record) {
     return r;
 }
 
+/* The configuration's record: u64 index of its entry, then raft_configuration_encode(). */
+struct bytes kv__configuration_key(void);
+MUST_USE enum status kv__configuration_decode(struct bytes body,
+                                              struct raft_configuration *ret_configuration);
+
 /* The answer to a compare-and-set that did not match, at first and whenever it is retried. */
 struct kv_response kv__precondition_failed(void);
 

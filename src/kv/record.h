@@ -13,6 +13,7 @@ enum kv_table {
     KV_TABLE_META = 1,    /* one record: struct kv_meta; not counted, not in snapshots' body */
     KV_TABLE_SESSION = 2, /* client id, then (for an answer) its slot */
     KV_TABLE_KEY = 3,     /* clients' keys */
+    KV_TABLE_CONFIGURATION = 4, /* one record: the newest configuration applied */
 };
 
 #define KV_SEAL_BYTES ((size_t)4)

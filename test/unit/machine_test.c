@@ -89,12 +89,60 @@ static void only_commands_change_keys(void **state) {
     struct replica *r = *state;
     struct kv_response response;
     assert_int_equal(replica_try(r, RAFT_ENTRY_NOOP, (struct bytes){0}, &response), STATUS_OK);
-    assert_int_equal(replica_try(r, RAFT_ENTRY_CONFIGURATION, bytes_of("xyz", 3), &response),
-                     STATUS_OK);
-    assert_int_equal(replica_meta(r)->applied_index, 2);
+    assert_int_equal(replica_meta(r)->applied_index, 1);
     assert_int_equal(replica_meta(r)->applied_term, 1);
     assert_int_equal(replica_meta(r)->revision, 0);
     assert_int_equal(replica_meta(r)->record_count, 0);
+}
+
+/* ---- The configuration --------------------------------------------------------------------- */
+
+static void apply_members(struct replica *r, size_t count) {
+    struct raft_configuration configuration = {.count = count};
+    uint8_t payload[RAFT_CONFIGURATION_BYTES_MAX];
+    struct kv_response response;
+    for (size_t i = 0; i < count; i++)
+        configuration.members[i] = (struct raft_member){.id = i + 1, .rights = RAFT_VOTER_NEW};
+    size_t len = raft_configuration_encode(&configuration, payload, sizeof payload);
+    assert_int_equal(replica_try(r, RAFT_ENTRY_CONFIGURATION, bytes_of(payload, len), &response),
+                     STATUS_OK);
+}
+
+static void assert_members(struct replica *r, size_t count, raft_index index) {
+    struct raft_configuration configuration;
+    assert_int_equal(kv_machine_configuration(r->machine, &configuration), STATUS_OK);
+    assert_int_equal(configuration.count, count);
+    assert_int_equal(configuration.index, index);
+}
+
+static void the_state_holds_the_newest_configuration(void **state) {
+    struct replica *r = *state;
+    struct raft_configuration none;
+    assert_int_equal(kv_machine_configuration(r->machine, &none), STATUS_NOT_FOUND);
+    apply_members(r, 3);
+    assert_members(r, 3, 1);
+    replica_put(r, "k", "v");
+    apply_members(r, 2);
+    assert_members(r, 2, 3);
+    assert_int_equal(replica_meta(r)->record_count, 2);
+    assert_int_equal(replica_meta(r)->key_count, 1);
+}
+
+static void the_configuration_is_part_of_the_state_on_disk(void **state) {
+    struct replica *r = *state;
+    apply_members(r, 3);
+    replica_flush(r);
+    replica_restart(r);
+    assert_members(r, 3, 1);
+    assert_int_equal(replica_scan(r, "", "", 0).item_count, 0);
+}
+
+static void what_is_no_configuration_is_not_applied(void **state) {
+    struct replica *r = *state;
+    struct kv_response response;
+    assert_int_equal(replica_try(r, RAFT_ENTRY_CONFIGURATION, bytes_of("xyz", 3), &response),
+                     STATUS_CORRUPT);
+    assert_int_equal(replica_meta(r)->applied_index, 0);
 }
 
 static void what_is_no_command_is_not_applied(void **state) {
@@ -638,6 +686,9 @@ int main(void) {
         TEST(a_delete_tells_whether_there_was_a_key),
         TEST(an_empty_value_is_a_value),
         TEST(only_commands_change_keys),
+        TEST(the_state_holds_the_newest_configuration),
+        TEST(the_configuration_is_part_of_the_state_on_disk),
+        TEST(what_is_no_configuration_is_not_applied),
         TEST(what_is_no_command_is_not_applied),
         TEST(the_largest_key_and_value_come_back),
         TEST(keys_hold_any_bytes),
