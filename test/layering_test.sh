@@ -17,7 +17,8 @@ libc="$pure arpa/** ctype.h dirent.h endian.h errno.h fcntl.h float.h getopt.h i
 
 # The turn and its parts: what the simulator runs too.
 turn='cmd/server/turn.[ch] cmd/server/parts.h cmd/server/requests.c cmd/server/journal.c
-    cmd/server/applier.c cmd/server/status.c cmd/server/trail.[ch] cmd/server/retention.[ch]'
+    cmd/server/applier.c cmd/server/status.c cmd/server/trail.[ch] cmd/server/retention.[ch]
+    cmd/server/gate.[ch] cmd/server/gate_memory.[ch]'
 
 # own     FILES   our own headers they may include
 # system  FILES   libc headers they may include
