@@ -5,7 +5,8 @@
 # A pattern ending in /** takes in folders below; otherwise * stops at a slash.
 set -euo pipefail
 
-doors='src/*.h src/raft/raft.h src/kv/kv.h src/gossip/gossip.h src/rpc/rpc.h src/debug/debug.h'
+doors='src/*.h src/raft/raft.h src/kv/kv.h src/founding/founding.h
+    src/gossip/gossip.h src/rpc/rpc.h src/debug/debug.h'
 
 pure='assert.h inttypes.h limits.h stdalign.h stdarg.h stdbool.h stddef.h stdint.h stdlib.h
     string.h bsd/sys/** sys/queue.h'
@@ -28,6 +29,7 @@ rules=$(cat <<EOT
 own    | src/*                | src/*.h                               | the ground floor knows no room
 own    | src/raft/**          | src/*.h src/raft/**                   | raft knows the ground floor and itself
 own    | src/kv/**            | src/*.h src/raft/raft.h src/kv/**     | kv knows the ground floor and the raft door
+own    | src/founding/**      | src/*.h src/raft/raft.h src/founding/** | founding knows the ground floor and the raft door
 own    | src/gossip/**        | src/*.h src/gossip/**                 | gossip knows the ground floor and itself
 own    | src/rpc/**           | src/*.h src/raft/raft.h src/kv/kv.h src/rpc/** | rpc knows the ground floor and the raft and kv doors
 own    | src/debug/**         | src/*.h src/debug/**                  | debug knows the ground floor and itself
@@ -38,8 +40,10 @@ own    | test/fuzz/**         | **                                    |
 own    | test/**              | $doors cmd/** test/**                 | only unit and fuzz tests see private headers
 
 never  | src/raft/**          | src/log.h                             | raft does not log; its caller decides
+never  | src/founding/**      | src/log.h                             | founding does not log; its caller decides
 
 system | src/raft/**          | $pure                                 | raft is pure: no clock, I/O, thread or socket
+system | src/founding/**      | $pure                                 | founding is pure: no clock, I/O, thread or socket
 system | src/gossip/udp.[ch]  | $libc                                 | of others, gossip knows libc only
 system | src/gossip/**        | $pure                                 | gossip is pure but for udp.c
 system | $turn                | $pure stdio.h                         | a turn has no socket, thread or disk
@@ -172,6 +176,8 @@ self_test() {
     plant src/raft/bad_up.c '"kv/kv.h"'
     plant src/kv/bad_private.c '"raft/log.h"'
     plant src/kv/bad_lmdb.c '<lmdb.h>'
+    plant src/founding/bad_clock.c '<time.h>'
+    plant src/founding/bad_private.c '"raft/log.h"'
     plant src/gossip/bad_socket.c '  <sys/socket.h>'
     plant src/rpc/bad_upb.c '"phalanx/v1/kv.upb.h"'
     plant src/debug/bad_door.c '"kv/kv.h"'
