@@ -39,7 +39,9 @@ struct node_status {
     uint64_t reads_total;
     uint64_t elections_total;
     uint64_t messages_sent_total;
-    uint64_t refused_messages_total; /* not for this node, or malformed */
+    uint64_t snapshots_sent_total;      /* begun, to peers */
+    uint64_t snapshots_installed_total; /* from peers */
+    uint64_t refused_messages_total;    /* not for this node, or malformed */
 };
 
 #endif

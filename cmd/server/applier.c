@@ -62,7 +62,7 @@ bool turn__has_more_to_apply(const struct turn *t) {
 /* ---- Flushes ------------------------------------------------------------------------------- */
 
 uint64_t turn__flush_deadline_ms(const struct turn *t) {
-    if (t->is_flushing || !kv_machine_is_dirty(t->machine))
+    if (t->is_flushing || t->install || !kv_machine_is_dirty(t->machine))
         return UINT64_MAX;
     bool is_asked_for = !TAILQ_EMPTY(&t->snapshots) || t->has_final_flush;
     return is_asked_for ? 0 : t->dirty_since_ms + t->config.flush_ms;
@@ -70,7 +70,7 @@ uint64_t turn__flush_deadline_ms(const struct turn *t) {
 
 void turn__flush(struct turn *t) {
     bool is_due = turn__flush_deadline_ms(t) <= t->now_ms;
-    if (t->is_flushing || !(is_due || kv_machine_wants_flush(t->machine)))
+    if (t->is_flushing || t->install || !(is_due || kv_machine_wants_flush(t->machine)))
         return;
     t->flush.flush = kv_machine_freeze(t->machine);
     if (!t->flush.flush) {

@@ -84,11 +84,11 @@ void turn__entries_accept(struct turn *t, const struct raft_message *message) {
 
 /* ---- Batches --------------------------------------------------------------------------------- */
 
-static bool any_batch_is_busy(const struct turn *t) {
-    bool is_busy = false;
+bool turn__log_is_idle(const struct turn *t) {
+    bool is_idle = true;
     for (size_t i = 0; i < BATCHES_IN_FLIGHT_MAX; i++)
-        is_busy = is_busy || t->batches[i].is_busy;
-    return is_busy;
+        is_idle = is_idle && !t->batches[i].is_busy;
+    return is_idle;
 }
 
 void turn__log_done(struct turn *t, struct turn_batch *batch) {
@@ -107,7 +107,7 @@ void turn__log_done(struct turn *t, struct turn_batch *batch) {
     }
     CHECK(batch->status == STATUS_OK);
     batch->is_busy = false;
-    if (!any_batch_is_busy(t))
+    if (turn__log_is_idle(t))
         trail_bury(&t->trail);
     event.kind = RAFT_EVENT_DURABLE;
     enum status status = turn__step(t, &event);
@@ -181,10 +181,17 @@ void turn__room(struct turn *t, const struct turn_room *room) {
 }
 
 /* Cut only below what is flushed: what is not on disk as state must stay on disk as log. */
+static raft_index cut_through(struct turn *t) {
+    raft_index last = raft_status(t->raft)->last_index;
+    raft_index through = retention_through(&t->retention, t->flushed_index, last);
+    raft_index needed = turn__transfers_need(t);
+    return through < needed ? through : needed;
+}
+
 void turn__cut(struct turn *t) {
-    raft_index through =
-        retention_through(&t->retention, t->flushed_index, raft_status(t->raft)->last_index);
-    if (t->is_cutting || through < t->first_index || t->now_ms < t->cut_after_ms)
+    raft_index through = cut_through(t);
+    bool is_held_up = t->is_cutting || t->install || t->now_ms < t->cut_after_ms;
+    if (is_held_up || through < t->first_index)
         return;
     t->is_cutting = true;
     t->cut.through = through;
@@ -200,4 +207,25 @@ void turn__cut_done(struct turn *t, struct turn_cut *cut) {
     struct raft_event event = {.kind = RAFT_EVENT_CUT, .now_ms = t->now_ms};
     event.cut_index = cut->first_index - 1;
     CHECK(turn__step(t, &event) == STATUS_OK);
+}
+
+/* ---- The log replaced by a snapshot ---------------------------------------------------------- */
+
+static void forget_first(struct turn *t) {
+    struct turn_request *request = trail_at(&t->trail, t->trail.first)->request;
+    if (request)
+        turn__request_lost(t, request);
+    trail_pop(&t->trail);
+}
+
+/* What lay at or before the snapshot's end is in the state now, as others applied it: whoever waits
+ * for an entry there is told that its fate is open. */
+void turn__log_replaced(struct turn *t, raft_index index, bool is_kept) {
+    while (is_kept && t->trail.first <= index && trail_holds(&t->trail, t->trail.first))
+        forget_first(t);
+    if (!is_kept) {
+        truncate(t, t->trail.first);
+        trail_restart(&t->trail, index);
+    }
+    t->first_index = index + 1;
 }

@@ -65,6 +65,11 @@ struct turn {
     uint64_t dirty_since_ms;         /* valid while the machine is dirty */
     struct turn_snapshots snapshots; /* wait for a flush */
 
+    /* Snapshots from peer to peer. */
+    struct turn_transfer transfers[MEMBERS_MAX];
+    struct turn_install *install; /* one that came in; NULL: none */
+    bool is_installing;           /* it is with the log writer */
+
     /* The disk. */
     struct turn_room room;
     bool is_checking_room;
@@ -105,6 +110,9 @@ MUST_USE enum status turn__step(struct turn *t, const struct raft_event *event);
 void turn__entries_accept(struct turn *t, const struct raft_message *message);
 void turn__batch_submit(struct turn *t, const struct raft_batch *batch);
 void turn__log_done(struct turn *t, struct turn_batch *batch);
+bool turn__log_is_idle(const struct turn *t); /* no batch is with the log writer, or stuck */
+/* It begins after `index` now: with what it held there, or empty. */
+void turn__log_replaced(struct turn *t, raft_index index, bool is_kept);
 void turn__cut(struct turn *t);
 void turn__cut_done(struct turn *t, struct turn_cut *cut);
 void turn__disk_retry(struct turn *t);
@@ -118,6 +126,14 @@ void turn__flush(struct turn *t);
 void turn__flush_done(struct turn *t, struct turn_flush *flush);
 uint64_t turn__flush_deadline_ms(const struct turn *t);
 void turn__snapshot(struct turn *t, struct turn_snapshot *snapshot);
+
+/* install.c */
+void turn__transfer_begin(struct turn *t, raft_id peer);
+void turn__transferred(struct turn *t, struct turn_transfer *transfer);
+raft_index turn__transfers_need(const struct turn *t); /* the log from the one after this on */
+void turn__install(struct turn *t, struct turn_install *install);
+void turn__install_begin(struct turn *t);
+void turn__installed(struct turn *t, struct turn_install *install);
 
 /* status.c */
 void turn__publish(struct turn *t);

@@ -12,11 +12,14 @@ enum status turn__step(struct turn *t, const struct raft_event *event) {
     return status;
 }
 
-/* An append that the trail cannot hold is as if the network had lost it. */
-static bool fits_trail(const struct turn *t, const struct raft_message *message) {
+/* An append that the trail cannot hold is as if the network had lost it; so is one that comes
+ * while the log is about to be replaced, and everything while it is. */
+static bool is_taken(const struct turn *t, const struct raft_message *message) {
     size_t bytes = 0;
     if (message->kind != RAFT_APPEND)
-        return true;
+        return !t->is_installing;
+    if (t->install)
+        return false;
     for (size_t i = 0; i < message->append.count; i++)
         bytes += message->append.entries[i].payload.len;
     return trail_has_room_for(&t->trail, message->append.count, bytes);
@@ -26,7 +29,7 @@ void turn__message(struct turn *t, struct turn_message *message) {
     struct raft_event event = {.kind = RAFT_EVENT_RECEIVE,
                                .now_ms = t->now_ms,
                                .message = &message->message};
-    if (fits_trail(t, &message->message) && turn__step(t, &event) == STATUS_INVALID)
+    if (is_taken(t, &message->message) && turn__step(t, &event) == STATUS_INVALID)
         t->status.refused_messages_total++;
     t->ports->message_done(t->ports->context, message);
 }

@@ -91,3 +91,9 @@ void trail_bury(struct trail *trail) {
         free(payload);
     }
 }
+
+void trail_restart(struct trail *trail, raft_index last) {
+    CHECK(trail->first == trail->last + 1);
+    trail->first = last + 1;
+    trail->last = last;
+}

@@ -53,4 +53,7 @@ void trail_pop(struct trail *trail);
 void trail_drop_last(struct trail *trail);
 void trail_bury(struct trail *trail);
 
+/* An empty trail goes on after `last`. */
+void trail_restart(struct trail *trail, raft_index last);
+
 #endif

@@ -92,6 +92,9 @@ static void step(struct turn *t, struct turn_event *event) {
     case TURN_FLUSH_DONE: turn__flush_done(t, (struct turn_flush *)event); return;
     case TURN_ROOM: turn__room(t, (struct turn_room *)event); return;
     case TURN_SNAPSHOT: turn__snapshot(t, (struct turn_snapshot *)event); return;
+    case TURN_TRANSFERRED: turn__transferred(t, (struct turn_transfer *)event); return;
+    case TURN_INSTALL: turn__install(t, (struct turn_install *)event); return;
+    case TURN_INSTALLED: turn__installed(t, (struct turn_install *)event); return;
     case TURN_STOP: stop(t); return;
     }
 }
@@ -104,11 +107,16 @@ static void step_all(struct turn *t, struct turn_events *events) {
     }
 }
 
+/* While its log is being replaced, the engine stands still. */
+static uint64_t raft_deadline(const struct turn *t) {
+    return t->is_installing ? UINT64_MAX : raft_deadline_ms(t->raft);
+}
+
 /* Timers fire once every event that was there when the clock was read has been stepped: a paused
  * process must not believe that nobody spoke. */
 static void fire_timers(struct turn *t) {
     struct raft_event event = {.kind = RAFT_EVENT_TIMEOUT, .now_ms = t->now_ms};
-    if (raft_deadline_ms(t->raft) <= t->now_ms)
+    if (raft_deadline(t) <= t->now_ms)
         CHECK(turn__step(t, &event) == STATUS_OK);
     turn__requests_expire(t);
     turn__disk_retry(t);
@@ -125,7 +133,12 @@ static void take_ready(struct turn *t) {
     t->commit_to = ready.apply_to;
     for (size_t i = 0; i < ready.read_count; i++)
         turn__read_confirmed(t, &ready.reads[i]);
+    raft_id lagging[MEMBERS_MAX];
+    size_t lagging_count = ready.snapshot_count;
+    memcpy(lagging, ready.snapshots, lagging_count * sizeof *lagging);
     raft_advance(t->raft);
+    for (size_t i = 0; i < lagging_count; i++)
+        turn__transfer_begin(t, lagging[i]);
     t->has_asked = false;
 }
 
@@ -182,6 +195,7 @@ void turn_run(struct turn *t, uint64_t now_ms, struct turn_events *events) {
     turn__reads_answer(t);
     turn__flush(t);
     turn__cut(t);
+    turn__install_begin(t);
     approach_end(t);
     turn__publish(t);
 }
@@ -198,7 +212,7 @@ static bool has_work_at_once(const struct turn *t) {
 uint64_t turn_deadline_ms(const struct turn *t) {
     if (has_work_at_once(t))
         return 0;
-    uint64_t deadline = earliest(raft_deadline_ms(t->raft), t->earliest_deadline_ms);
+    uint64_t deadline = earliest(raft_deadline(t), t->earliest_deadline_ms);
     deadline = earliest(deadline, turn__flush_deadline_ms(t));
     if (turn__disk_is_full(t))
         deadline = earliest(deadline, t->disk_retry_ms);

@@ -21,15 +21,18 @@
 #include <bsd/sys/queue.h>
 
 enum turn_event_kind {
-    TURN_REQUEST,    /* struct turn_request: a client asks */
-    TURN_MESSAGE,    /* struct turn_message: a peer speaks */
-    TURN_LOG_DONE,   /* struct turn_batch: the log writer is through with it */
-    TURN_CUT_DONE,   /* struct turn_cut */
-    TURN_FLUSH_DONE, /* struct turn_flush: the state writer is through with it */
-    TURN_ROOM,       /* struct turn_room: how the disk stands */
-    TURN_SNAPSHOT,   /* struct turn_snapshot: somebody wants the state as a stream */
-    TURN_ORDER,      /* struct turn_order: an operator changes the cluster */
-    TURN_STOP,       /* struct turn_event: finish what was accepted, flush, be stopped */
+    TURN_REQUEST,     /* struct turn_request: a client asks */
+    TURN_MESSAGE,     /* struct turn_message: a peer speaks */
+    TURN_LOG_DONE,    /* struct turn_batch: the log writer is through with it */
+    TURN_CUT_DONE,    /* struct turn_cut */
+    TURN_FLUSH_DONE,  /* struct turn_flush: the state writer is through with it */
+    TURN_ROOM,        /* struct turn_room: how the disk stands */
+    TURN_SNAPSHOT,    /* struct turn_snapshot: somebody wants the state as a stream */
+    TURN_TRANSFERRED, /* struct turn_transfer: a snapshot's way to a peer has ended */
+    TURN_INSTALL,     /* struct turn_install: a peer's snapshot has come in, and lies built */
+    TURN_INSTALLED,   /* struct turn_install: the log writer is through with it */
+    TURN_ORDER,       /* struct turn_order: an operator changes the cluster */
+    TURN_STOP,        /* struct turn_event: finish what was accepted, flush, be stopped */
 };
 
 /* Lies at the start of what it announces. Whoever posts it keeps off until it comes back. */
@@ -110,6 +113,34 @@ struct turn_snapshot {
     raft_index index; /* the turn's own: the flush it waits for */
 };
 
+/* A snapshot on its way to a peer. The turn's own: one for each peer at most. */
+struct turn_transfer {
+    struct turn_event event;
+    raft_id peer;
+    raft_index index;  /* the state on disk holds at least this; filled in: what was sent */
+    bool is_installed; /* filled in: the peer has it */
+    /* The turn's own: */
+    bool is_busy;
+    uint64_t logged_bytes; /* that had gone into the log when it began */
+};
+
+/* A peer's snapshot, built as an environment of its own and synced. Belongs to the turn from
+ * TURN_INSTALL to `install_done`. */
+struct turn_install {
+    struct turn_event event;
+    raft_index index; /* of its last entry */
+    raft_term term;
+    struct raft_configuration configuration;
+    /* The state to go on with: its base, meta, page count, and a generation of its own. */
+    struct kv_base base;
+    struct kv_meta meta;
+    uint64_t generation;
+    uint64_t page_count;
+    /* Filled in by the log writer (kv_log_install): */
+    enum status status; /* STATUS_OK, or STATUS_DISK_FULL: nothing changed */
+    bool is_log_kept;   /* the log held the snapshot's last entry: what follows it stays */
+};
+
 /* What the turn asks of the world. None of them waits. */
 struct turn_ports {
     void *context;
@@ -134,6 +165,15 @@ struct turn_ports {
     void (*reply)(void *context, struct turn_request *request, const struct kv_response *response);
     /* Stream the state on disk, and give the snapshot back. */
     void (*snapshot)(void *context, struct turn_snapshot *snapshot);
+    /* Send the state on disk to a peer; comes back as TURN_TRANSFERRED. */
+    void (*transfer)(void *context, struct turn_transfer *transfer);
+    /* Make the snapshot the state, in the log's store, as one synced write; comes back as
+     * TURN_INSTALLED. No batch and no cut is with the log writer, and no flush under way. */
+    void (*install)(void *context, struct turn_install *install);
+    /* Give it back. STATUS_OK: it is the state, and nothing of the turn looks at the old one any
+     * more. Else it is of no use: STATUS_STALE, this node has come as far by itself, or
+     * STATUS_DISK_FULL, or it leads. */
+    void (*install_done)(void *context, struct turn_install *install, enum status status);
     /* Keep a copy of the status for whoever asks. */
     void (*publish)(void *context, const struct node_status *status);
     /* The state can no longer follow the log (`status` says why): does not return. */
@@ -149,6 +189,7 @@ struct turn_config {
     uint64_t flush_ms;         /* a change is on disk after this time at the latest */
     uint64_t keep_entries;     /* kept in the log behind the flush, */
     uint64_t keep_bytes;       /* as far as they take no more than this */
+    uint64_t hold_bytes;       /* logged during a transfer to a peer, and kept for it */
     uint64_t stop_ms;          /* how long a stop may take to finish what was accepted */
     uint64_t log_file_bytes;   /* as opened */
     uint64_t state_file_bytes; /* as opened */

@@ -33,10 +33,13 @@ enum status raft__installed(struct raft *r, const struct raft_event *event) {
     raft_index index = event->installed.index;
     if (index <= r->status.commit_index)
         return STATUS_STALE;
+    if (event->installed.term > r->status.term)
+        raft__become_follower(r, event->installed.term, 0);
     if (r->status.role == RAFT_LEADER)
         return STATUS_INVALID;
-    bool is_held =
-        index <= r->trail.last_index && raft__trail_term(&r->trail, index) == event->installed.term;
+    bool is_held = index <= r->trail.last_index &&
+                   raft__trail_term(&r->trail, index) == event->installed.term &&
+                   !PLANTED(reset_kept_log);
     if (!is_held) {
         reset_log(r, index, event->installed.term);
         r->configuration = *event->installed.configuration;

@@ -30,6 +30,15 @@ void sim_check_truncated(struct sim *sim, struct sim_node *node, raft_index from
         sim_check_not_committed(sim->checks, node, from);
 }
 
+void sim_check_installed(struct sim *sim, struct sim_node *node,
+                         const struct turn_install *install) {
+    if (install->index > sim->checks->commit_count || !sim_disk_holds(&node->disk, install->index))
+        sim_fail(sim, "node %zu installed what was not committed at %llu", node->number,
+                 (unsigned long long)install->index);
+    node->seen_applied = install->index;
+    sim->result.install_count++;
+}
+
 void sim_check_send(struct sim *sim, struct sim_node *node, const struct raft_message *message) {
     if (!sim->options.is_blind)
         sim_check_promise(sim->checks, node, message);

@@ -12,6 +12,7 @@ struct sim_node;
 struct sim_call;
 struct sim_entry;
 struct sim_checks;
+struct turn_install;
 
 struct sim_checks *sim_checks_new(struct sim *sim);
 void sim_checks_free(struct sim_checks *checks);
@@ -19,6 +20,10 @@ void sim_checks_free(struct sim_checks *checks);
 /* A node's disk took an entry; is about to delete those from an index on. */
 void sim_check_appended(struct sim *sim, struct sim_node *node, const struct sim_entry *entry);
 void sim_check_truncated(struct sim *sim, struct sim_node *node, raft_index from);
+
+/* A node's turn goes on from a peer's snapshot. */
+void sim_check_installed(struct sim *sim, struct sim_node *node,
+                         const struct turn_install *install);
 
 /* A node sends a message; answers a client; has ended a turn. */
 void sim_check_send(struct sim *sim, struct sim_node *node, const struct raft_message *message);

@@ -1,29 +1,11 @@
 #include "sim/disk.h"
 
+#include "plant.h"
 #include "sim/checks.h"
 #include "sim/sim.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-
-void sim_disk_open(struct sim_disk *disk, struct sim *sim, struct sim_node *node,
-                   const struct raft_configuration *founding) {
-    *disk = (struct sim_disk){
-        .sim = sim,
-        .node = node,
-        .random = sim_random_of(sim_mix(sim->options.seed, node->id), SIM_STREAM_DISK),
-        .first_index = 1,
-        .capacity = 256,
-        .entries = calloc(256, sizeof *disk->entries),
-        .configuration_capacity = 8,
-        .configurations = calloc(8, sizeof *disk->configurations),
-        .base = memory_base_new(),
-        .order.next = 1,
-        .slow_factor = 1,
-    };
-    CHECK(disk->entries && disk->configurations);
-    disk->configurations[disk->configuration_count++] = *founding;
-}
 
 static void free_entries(struct sim_disk *disk, raft_index first, raft_index last) {
     for (raft_index index = first; index <= last; index++)
@@ -35,6 +17,7 @@ void sim_disk_close(struct sim_disk *disk) {
     free(disk->entries);
     free(disk->configurations);
     memory_base_free(disk->base);
+    memory_base_free(disk->old_base);
 }
 
 const struct sim_entry *sim_disk_entry(const struct sim_disk *disk, raft_index index) {
@@ -46,6 +29,12 @@ uint64_t sim_disk_chain(const struct sim_disk *disk, raft_index index) {
     return index <= disk->last_index ? disk->entries[index].chain : 0;
 }
 
+bool sim_disk_holds(const struct sim_disk *disk, raft_index index) {
+    raft_index at = index < disk->installed_index ? disk->installed_index : index;
+    const struct sim_checks *checks = disk->sim->checks;
+    return at <= checks->commit_count && sim_disk_chain(disk, at) == checks->commits[at].chain;
+}
+
 /* ---- Writing --------------------------------------------------------------------------------- */
 
 static void truncate(struct sim_disk *disk, raft_index from) {
@@ -54,7 +43,8 @@ static void truncate(struct sim_disk *disk, raft_index from) {
     sim_check_truncated(disk->sim, disk->node, from);
     free_entries(disk, from, disk->last_index);
     disk->last_index = from - 1;
-    while (disk->configurations[disk->configuration_count - 1].index >= from)
+    while (disk->configuration_count > 0 &&
+           disk->configurations[disk->configuration_count - 1].index >= from)
         disk->configuration_count--;
 }
 
@@ -77,13 +67,21 @@ static void note_configuration(struct sim_disk *disk, const struct raft_entry *e
     next->index = entry->index;
 }
 
+static void make_place(struct sim_disk *disk, raft_index index) {
+    size_t capacity = disk->capacity;
+    while (index >= capacity)
+        capacity *= 2;
+    if (capacity == disk->capacity)
+        return;
+    disk->entries = realloc(disk->entries, capacity * sizeof *disk->entries);
+    CHECK(disk->entries);
+    memset(disk->entries + disk->capacity, 0, (capacity - disk->capacity) * sizeof *disk->entries);
+    disk->capacity = capacity;
+}
+
 static void append(struct sim_disk *disk, const struct raft_entry *entry) {
     CHECK(entry->index == disk->last_index + 1);
-    if (entry->index == disk->capacity) {
-        disk->capacity *= 2;
-        disk->entries = realloc(disk->entries, disk->capacity * sizeof *disk->entries);
-        CHECK(disk->entries);
-    }
+    make_place(disk, entry->index);
     struct sim_entry *copy = &disk->entries[entry->index];
     *copy = (struct sim_entry){.entry = *entry};
     if (entry->payload.len > 0) {
@@ -124,6 +122,38 @@ static enum status try_batch(struct sim_disk *disk, const struct turn_batch *bat
     write_batch(disk, &batch->log);
     log_order_written(&disk->order, batch);
     return STATUS_OK;
+}
+
+/* The first entry of every founding member (facts of the founding protocol are elsewhere). */
+static void found(struct sim_disk *disk, const struct raft_configuration *founding) {
+    uint8_t payload[RAFT_CONFIGURATION_BYTES_MAX];
+    size_t len = raft_configuration_encode(founding, payload, sizeof payload);
+    append(disk, &(struct raft_entry){.index = 1,
+                                      .term = 1,
+                                      .type = RAFT_ENTRY_CONFIGURATION,
+                                      .payload = bytes_of(payload, len)});
+    disk->hard.term = 1;
+    disk->order.next = 2;
+}
+
+void sim_disk_open(struct sim_disk *disk, struct sim *sim, struct sim_node *node,
+                   const struct raft_configuration *founding) {
+    *disk = (struct sim_disk){
+        .sim = sim,
+        .node = node,
+        .random = sim_random_of(sim_mix(sim->options.seed, node->id), SIM_STREAM_DISK),
+        .first_index = 1,
+        .capacity = 256,
+        .entries = calloc(256, sizeof *disk->entries),
+        .configuration_capacity = 8,
+        .configurations = calloc(8, sizeof *disk->configurations),
+        .base = memory_base_new(),
+        .order.next = 1,
+        .slow_factor = 1,
+    };
+    CHECK(disk->entries && disk->configurations);
+    if (founding->count > 0)
+        found(disk, founding);
 }
 
 /* ---- The log writer -------------------------------------------------------------------------- */
@@ -223,6 +253,91 @@ void sim_disk_hang(struct sim_disk *disk, bool is_hung) {
         write_begin(disk);
 }
 
+/* ---- Installing a snapshot ------------------------------------------------------------------- */
+
+static void drop_configurations(struct sim_disk *disk, raft_index through) {
+    size_t kept = 0;
+    for (size_t i = 0; i < disk->configuration_count; i++)
+        if (disk->configurations[i].index > through)
+            disk->configurations[kept++] = disk->configurations[i];
+    disk->configuration_count = kept;
+}
+
+static void put_configuration_first(struct sim_disk *disk,
+                                    const struct raft_configuration *configuration) {
+    CHECK(disk->configuration_count < disk->configuration_capacity);
+    for (size_t i = disk->configuration_count; i > 0; i--)
+        disk->configurations[i] = disk->configurations[i - 1];
+    disk->configurations[0] = *configuration;
+    disk->configuration_count++;
+}
+
+static bool is_held(const struct sim_disk *disk, raft_index index, raft_term term) {
+    return index <= disk->last_index && index + 1 >= disk->first_index &&
+           disk->entries[index].entry.term == term && !PLANTED(reset_kept_log);
+}
+
+static void reset_log(struct sim_disk *disk, const struct sim_snapshot *snapshot) {
+    raft_index index = snapshot->install.index;
+    if (disk->last_index > index)
+        sim_check_truncated(disk->sim, disk->node, index + 1);
+    free_entries(disk, disk->first_index, disk->last_index);
+    make_place(disk, index);
+    disk->entries[index] =
+        (struct sim_entry){.entry = {.index = index, .term = snapshot->install.term},
+                           .chain = snapshot->chain};
+    disk->configuration_count = 0;
+    disk->last_index = index;
+    disk->first_index = index + 1;
+}
+
+/* Figure 5.3, and one synced transaction for all of it. */
+static void install(struct sim_disk *disk, struct sim_snapshot *snapshot) {
+    raft_index index = snapshot->install.index;
+    snapshot->install.is_log_kept = is_held(disk, index, snapshot->install.term);
+    if (snapshot->install.is_log_kept) {
+        free_entries(disk, disk->first_index, index);
+        disk->first_index = index + 1;
+        drop_configurations(disk, index);
+    } else {
+        reset_log(disk, snapshot);
+    }
+    put_configuration_first(disk, &snapshot->install.configuration);
+    if (disk->hard.term < snapshot->install.term)
+        disk->hard = (struct raft_hard_state){.term = snapshot->install.term};
+    disk->installed_index = index;
+    disk->order.next = disk->last_index + 1;
+    disk->old_base = disk->base;
+    disk->base = snapshot->base;
+    snapshot->base = NULL;
+}
+
+static void installed(void *context, void *data, uint64_t tag) {
+    struct sim_disk *disk = context;
+    (void)data;
+    if (tag != disk->life)
+        return;
+    struct sim_snapshot *snapshot = disk->snapshot;
+    disk->snapshot = NULL;
+    snapshot->install.status = disk->is_full ? STATUS_DISK_FULL : STATUS_OK;
+    if (!disk->is_full)
+        install(disk, snapshot);
+    sim_node_post(disk->node, &snapshot->install.event);
+}
+
+void sim_disk_install(struct sim_disk *disk, struct sim_snapshot *snapshot) {
+    CHECK(!disk->snapshot && disk->batch_count == 0 && !disk->cut && !disk->flush);
+    disk->snapshot = snapshot;
+    uint64_t sync_us = disk->sim->weather.sync_us * disk->slow_factor;
+    sim_plan(disk->sim, sim_random_latency(&disk->random, sync_us), installed, disk, NULL,
+             disk->life);
+}
+
+void sim_disk_forget_old(struct sim_disk *disk) {
+    memory_base_free(disk->old_base);
+    disk->old_base = NULL;
+}
+
 /* ---- The state writer ------------------------------------------------------------------------ */
 
 static void flush_written(void *context, void *data, uint64_t tag) {
@@ -255,6 +370,10 @@ void sim_disk_crash(struct sim_disk *disk) {
         (void)try_batch(disk, disk->batches[i]); /* nobody is told how it went */
     if (disk->flush && !disk->is_full && sim_random_percent(&disk->random, 50))
         memory_base_flush(disk->base, disk->flush->flush);
+    if (disk->snapshot && !disk->is_full && sim_random_percent(&disk->random, 50))
+        install(disk, disk->snapshot);
+    disk->snapshot = NULL;
+    sim_disk_forget_old(disk);
     disk->life++;
     disk->order.next = disk->last_index + 1;
     disk->batch_count = 0;
@@ -272,18 +391,18 @@ void sim_disk_crash(struct sim_disk *disk) {
 #define SESSION_TABLE 2
 #define ANSWER_KEY_BYTES (1 + 8 + 1)
 
-void sim_disk_forget_answers(struct sim_disk *disk) {
-    struct kv_base view = memory_base_view(disk->base);
+void sim_disk_forget_answers(struct memory_base *base) {
+    struct kv_base view = memory_base_view(base);
     uint8_t place[16] = {SESSION_TABLE};
     struct bytes next = bytes_of(place, 1);
     struct bytes key, record;
-    (void)memory_base_reopen(disk->base);
+    (void)memory_base_reopen(base);
     while (view.ops->seek(view.context, next, &key, &record) == STATUS_OK &&
            key.data[0] == SESSION_TABLE) {
         memcpy(place, key.data, key.len);
         place[key.len] = 0;
         next = bytes_of(place, key.len + 1);
         if (key.len == ANSWER_KEY_BYTES)
-            memory_base_write(disk->base, key, (struct bytes){0});
+            memory_base_write(base, key, (struct bytes){0});
     }
 }

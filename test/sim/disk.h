@@ -13,6 +13,7 @@
 
 struct sim;
 struct sim_node;
+struct sim_snapshot;
 
 struct sim_entry {
     struct raft_entry entry; /* payload from malloc */
@@ -30,11 +31,14 @@ struct sim_disk {
     size_t capacity;
     raft_index first_index;
     raft_index last_index;
-    struct raft_configuration *configurations; /* oldest first; [0] is the founding one */
+    raft_index
+        installed_index; /* of the last snapshot: what was before it may never have been here */
+    struct raft_configuration *configurations; /* oldest first, back to the cut; none: blank */
     size_t configuration_count;
     size_t configuration_capacity;
     uint64_t declared_ms; /* the largest election timeout ever declared; 0: none */
     struct memory_base *base;
+    struct memory_base *old_base; /* replaced, but the turn still looks at it; or NULL */
 
     /* The log writer. */
     struct turn_batch *batches[BATCHES_IN_FLIGHT_MAX]; /* in the order of submission */
@@ -42,6 +46,7 @@ struct sim_disk {
     size_t group_count; /* of them, being written */
     struct turn_cut *cut;
     struct turn_room *room;
+    struct sim_snapshot *snapshot; /* being installed */
     struct log_order order;
     bool is_writing;
     bool is_waiting; /* for the hang to end, to begin */
@@ -67,9 +72,13 @@ void sim_disk_submit(struct sim_disk *disk, struct turn_batch *batch);
 void sim_disk_cut(struct sim_disk *disk, struct turn_cut *cut);
 void sim_disk_flush(struct sim_disk *disk, struct turn_flush *flush);
 void sim_disk_check_room(struct sim_disk *disk, struct turn_room *room);
+void sim_disk_install(struct sim_disk *disk, struct sim_snapshot *snapshot);
 
-/* A planted bug: the state loses what sessions were answered. */
-void sim_disk_forget_answers(struct sim_disk *disk);
+/* Nobody looks at the state that was replaced any more. */
+void sim_disk_forget_old(struct sim_disk *disk);
+
+/* A planted bug: a state loses what sessions were answered. */
+void sim_disk_forget_answers(struct memory_base *base);
 
 void sim_disk_hang(struct sim_disk *disk, bool is_hung);
 
@@ -78,5 +87,8 @@ const struct sim_entry *sim_disk_entry(const struct sim_disk *disk, raft_index i
 
 /* The digest of the log up to an index that is there, or 0. */
 uint64_t sim_disk_chain(const struct sim_disk *disk, raft_index index);
+
+/* Whether it holds what was committed at an index, or a snapshot of a state that has it. */
+bool sim_disk_holds(const struct sim_disk *disk, raft_index index);
 
 #endif

@@ -150,6 +150,24 @@ static void port_snapshot(void *context, struct turn_snapshot *snapshot) {
     CHECK(!"nobody asks for a snapshot");
 }
 
+static void port_transfer(void *context, struct turn_transfer *transfer) {
+    sim_transfer_begin(context, transfer);
+}
+
+static void port_install(void *context, struct turn_install *install) {
+    struct sim_node *node = context;
+    sim_disk_install(&node->disk, (struct sim_snapshot *)install);
+}
+
+static void port_install_done(void *context, struct turn_install *install, enum status status) {
+    struct sim_node *node = context;
+    if (status == STATUS_OK) {
+        sim_check_installed(node->sim, node, install);
+        sim_disk_forget_old(&node->disk);
+    }
+    sim_transfer_end((struct sim_snapshot *)install, status);
+}
+
 static void port_publish(void *context, const struct node_status *status) {
     (void)context, (void)status;
 }
@@ -211,8 +229,9 @@ static void declare(struct sim_node *node, struct raft_config *config) {
 }
 
 static struct raft_config engine_config(struct sim_node *node, struct raft_term_run *runs) {
+    const struct raft_configuration blank = {0};
     const struct sim_disk *disk = &node->disk;
-    size_t newest = disk->configuration_count - 1;
+    size_t known = disk->configuration_count;
     struct raft_config config = {
         .self = node->id,
         .hard = disk->hard,
@@ -221,8 +240,8 @@ static struct raft_config engine_config(struct sim_node *node, struct raft_term_
         .runs = runs,
         .run_count = runs_of(disk, runs),
         .last_index = disk->last_index,
-        .configuration = disk->configurations[newest],
-        .configuration_before = disk->configurations[newest > 0 ? newest - 1 : 0],
+        .configuration = known > 0 ? disk->configurations[known - 1] : blank,
+        .configuration_before = known > 1 ? disk->configurations[known - 2] : blank,
         .heartbeat_ms = node->sim->weather.heartbeat_ms,
         .has_lease_reads = node->sim->weather.has_lease_reads,
         .seed = sim_random_next(&node->random),
@@ -245,6 +264,9 @@ static struct turn_config config_of(struct sim_node *node, struct raft_term_run 
                   .room_check = port_room_check,
                   .reply = port_reply,
                   .snapshot = port_snapshot,
+                  .transfer = port_transfer,
+                  .install = port_install,
+                  .install_done = port_install_done,
                   .publish = port_publish,
                   .fail = port_fail},
         .raft = engine_config(node, runs),
@@ -253,6 +275,7 @@ static struct turn_config config_of(struct sim_node *node, struct raft_term_run 
         .flush_ms = node->sim->weather.flush_ms,
         .keep_entries = node->sim->weather.keep_entries,
         .keep_bytes = UINT64_MAX / 2,
+        .hold_bytes = node->sim->weather.hold_bytes,
         .stop_ms = 1000,
     };
     config.machine = (struct kv_machine_config){
@@ -272,9 +295,10 @@ void sim_node_boot(struct sim_node *node) {
     struct raft_term_run runs[RUNS_MAX];
     CHECK(!node->turn);
     if (PLANTED(forget_answers))
-        sim_disk_forget_answers(&node->disk);
+        sim_disk_forget_answers(node->disk.base);
     STAILQ_INIT(&node->inbox);
     LIST_INIT(&node->calls);
+    LIST_INIT(&node->snapshots);
     struct turn_config config = config_of(node, runs);
     sim_trace(node->sim, "node %zu starts: term %llu, log %llu, state %llu", node->number,
               (unsigned long long)config.raft.hard.term, (unsigned long long)config.raft.last_index,
@@ -306,12 +330,18 @@ static void drop_calls(struct sim_node *node) {
     }
 }
 
+static void drop_snapshots(struct sim_node *node) {
+    while (!LIST_EMPTY(&node->snapshots))
+        sim_transfer_drop(LIST_FIRST(&node->snapshots));
+}
+
 void sim_node_crash(struct sim_node *node) {
     CHECK(node->turn);
     sim_trace(node->sim, "node %zu stops", node->number);
     sim_disk_crash(&node->disk);
     drop_inbox(node);
     drop_calls(node);
+    drop_snapshots(node);
     turn_free(node->turn);
     node->turn = NULL;
     wake_never(node);

@@ -5,6 +5,7 @@
 
 #include "server/parts.h"
 #include "sim/disk.h"
+#include "sim/transfer.h"
 
 #include <bsd/sys/queue.h>
 
@@ -18,7 +19,8 @@ struct sim_node {
     struct turn *turn; /* NULL: down */
     struct sim_disk disk;
     struct turn_events inbox;
-    struct sim_calls calls; /* requests that the turn has */
+    struct sim_calls calls;         /* requests that the turn has */
+    struct sim_snapshots snapshots; /* likewise */
     struct sim_random random;
 
     /* Its clock runs at rate_ppm of true time; the process may be frozen while it goes on. */

@@ -33,6 +33,9 @@ static const struct {
     {"new_half_only", "a joint configuration counts its new half only"},
     {"configure_early", "a change of members before the last one is committed"},
     {"forget_answers", "a restart forgets what sessions were answered"},
+    {"snapshot_forgets", "a snapshot leaves out what sessions were answered"},
+    {"install_old", "a snapshot is installed over a newer state"},
+    {"reset_kept_log", "a snapshot takes the log after it away, though it fits"},
 };
 
 static const char *chosen = "";

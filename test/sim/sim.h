@@ -12,6 +12,7 @@
 #include "sim/node.h"
 #include "sim/plots.h"
 #include "sim/random.h"
+#include "sim/transfer.h"
 #include "sim/weather.h"
 
 #include <setjmp.h>
@@ -31,7 +32,7 @@ struct sim_result {
     uint64_t elapsed_us; /* simulated */
     size_t fault_count;
     size_t op_count;
-    size_t elections;
+    size_t install_count;
     raft_index applied;
 };
 
@@ -39,8 +40,9 @@ struct sim {
     struct sim_options options;
     struct sim_weather weather;
     uint64_t now_us;
-    uint64_t ticks; /* of clients' operations */
-    bool is_calm;   /* the storm is over */
+    uint64_t ticks;     /* of clients' operations */
+    bool is_calm;       /* the storm is over */
+    uint64_t snapshots; /* from node to node, until now */
     struct sim_events events;
     struct sim_node nodes[SIM_NODES_MAX];
     struct sim_network network;

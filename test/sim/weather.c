@@ -52,7 +52,8 @@ static void draw_network(struct sim_weather *w, struct sim_random *random) {
 static void draw_disk(struct sim_weather *w, struct sim_random *random) {
     w->sync_us = ONE_OF(random, 100, 1000, 5000, 30000);
     w->flush_ms = ONE_OF(random, 200, 1000, 5000);
-    w->keep_entries = UINT64_MAX / 2;
+    w->keep_entries = ONE_OF(random, 0, 10, 200, 2000);
+    w->hold_bytes = ONE_OF(random, 0, 2000, 1 << 20);
 }
 
 static void draw_faults(struct sim_weather *w, struct sim_random *random) {

@@ -38,7 +38,8 @@ struct sim_weather {
 
     uint64_t sync_us; /* of the disk, median */
     uint64_t flush_ms;
-    uint64_t keep_entries;
+    uint64_t keep_entries; /* in the log behind the flush */
+    uint64_t hold_bytes;   /* for a transfer that is under way */
 
     uint64_t fault_gap_us; /* between the beginnings of two faults, mean */
     uint64_t fault_kinds;  /* enum sim_fault_kind, bits */

@@ -132,6 +132,20 @@ void memory_base_write(struct memory_base *base, struct bytes key, struct bytes 
     count(base, node, +1);
 }
 
+struct memory_base *memory_base_copy(const struct memory_base *base) {
+    struct memory_base *copy = memory_base_new();
+    struct tree *tree = (struct tree *)(uintptr_t)&base->tree;
+    struct node *node;
+    RB_FOREACH (node, tree, tree) {
+        const uint8_t *record = node->is_pending ? node->newest : node->seen;
+        size_t len = node->is_pending ? node->newest_len : node->seen_len;
+        if (record)
+            memory_base_write(copy, key_of(node), bytes_of(record, len));
+    }
+    copy->meta = base->meta;
+    return copy;
+}
+
 static enum status write_record(void *context, struct bytes key, struct bytes record) {
     memory_base_write(context, key, record);
     return STATUS_OK;

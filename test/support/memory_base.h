@@ -13,6 +13,9 @@ struct memory_base;
 struct memory_base *memory_base_new(void);
 void memory_base_free(struct memory_base *base);
 
+/* Another one with what is on the disk of this one. */
+struct memory_base *memory_base_copy(const struct memory_base *base);
+
 /* For kv_machine_config; valid until memory_base_free(). What it returns stays where it is until
  * the next renewal, and no longer: the address sanitizer sees who keeps it. */
 struct kv_base memory_base_view(struct memory_base *base);
