@@ -39,8 +39,10 @@ static bool is_sole_voter(const struct raft *r) {
 }
 
 /* The term of the newest configuration's entry, at most: of what was cut, the last one's. */
-static raft_term configured_term(const struct raft *r) {
+static raft_term configured_term(const struct raft *r, const struct raft_config *config) {
     raft_index index = r->configuration.index;
+    if (config->configuration_term != 0)
+        return config->configuration_term;
     if (index == 0)
         return 0;
     return index < r->trail.cut_index ? r->trail.cut_term : raft__trail_term(&r->trail, index);
@@ -51,8 +53,8 @@ static raft_term configured_term(const struct raft *r) {
  * knew has nobody else's lease to break. Its vote for itself does not say that it won: it must have
  * been the only voter already when its term began. */
 static uint64_t silence_ms(const struct raft *r, const struct raft_config *config) {
-    bool has_led_alone =
-        is_sole_voter(r) && config->hard.vote == r->self && configured_term(r) < config->hard.term;
+    bool has_led_alone = is_sole_voter(r) && config->hard.vote == r->self &&
+                         configured_term(r, config) < config->hard.term;
     return has_led_alone || PLANTED(no_silence) ? 0 : config->silence_ms;
 }
 

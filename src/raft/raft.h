@@ -180,6 +180,7 @@ struct raft_config {
     /* The newest configuration at or below last_index, and the one before it. */
     struct raft_configuration configuration;
     struct raft_configuration configuration_before;
+    raft_term configuration_term; /* of the newest one's entry, at most; 0: as the log tells */
     uint64_t election_timeout_ms;
     uint64_t heartbeat_ms;
     /* How long after the start this node neither campaigns nor votes: the largest timeout that it

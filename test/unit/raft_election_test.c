@@ -447,6 +447,28 @@ static void a_sole_voter_that_was_made_so_in_this_term_is_silent(void **state) {
     solo_stop(&s);
 }
 
+/* Where the entry was cut, its term is told: of the log alone, the cut point's would have to do. */
+static void a_configuration_that_was_cut_has_the_term_it_is_told(void **state) {
+    (void)state;
+    struct solo s;
+    struct raft_config config = solo_config(1);
+    config.cut_index = 8;
+    config.cut_term = 4;
+    config.last_index = 8;
+    config.applied_index = 8;
+    config.hard = (struct raft_hard_state){.term = 4, .vote = 1};
+    config.configuration.index = 4;
+    config.silence_ms = 3000;
+    for (config.configuration_term = 3; config.configuration_term <= 4;
+         config.configuration_term++) {
+        solo_start(&s, &config);
+        solo_elapse(&s, 0);
+        assert_int_equal(status_of(&s)->role,
+                         config.configuration_term == 3 ? RAFT_CANDIDATE : RAFT_FOLLOWER);
+        solo_stop(&s);
+    }
+}
+
 /* ---- Check-quorum ---------------------------------------------------------------------------- */
 
 static void steps_down_when_no_quorum_was_heard_for_a_timeout(void **state) {
@@ -596,6 +618,7 @@ int main(void) {
         cmocka_unit_test(a_sole_voter_that_led_is_not_silent),
         cmocka_unit_test(a_sole_voter_that_followed_is_silent),
         cmocka_unit_test(a_sole_voter_that_was_made_so_in_this_term_is_silent),
+        cmocka_unit_test(a_configuration_that_was_cut_has_the_term_it_is_told),
         cmocka_unit_test(steps_down_when_no_quorum_was_heard_for_a_timeout),
         cmocka_unit_test(one_of_two_peers_is_enough_to_stay),
         cmocka_unit_test(a_learner_does_not_keep_it_in_office),
