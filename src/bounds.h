@@ -58,6 +58,9 @@
 /* A log cut deletes at most this many entries in one transaction, to stay out of the way. */
 #define CUT_ENTRIES_MAX ((size_t)1000)
 
+/* Starts of this node whose random numbers are kept, for peers that remember an old one. */
+#define STARTS_KEPT ((size_t)4096)
+
 /* NODE_ID, region, and host:port texts, with their final zero. */
 #define NAME_BYTES_MAX ((size_t)64)
 #define ADDRESS_BYTES_MAX ((size_t)256)

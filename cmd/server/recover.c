@@ -3,9 +3,7 @@
 #include "server/wiring.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static bool open_failed(struct server *s, const char *what, enum status status) {
     if (status == STATUS_OK)
@@ -50,7 +48,8 @@ static enum status open_both(struct server *s) {
         status = open_log(s);
     if (status != STATUS_OK)
         return status;
-    status = kv_state_open(s->directory, &options, &s->state, &s->meta);
+    status =
+        kv_state_open(s->directory, s->summary.state_generation, &options, &s->state, &s->meta);
     (void)open_failed(s, "cannot open the state", status);
     return status;
 }
@@ -75,16 +74,6 @@ enum status server__open_stores(struct server *s) {
 
 /* ---- The turn -------------------------------------------------------------------------------- */
 
-/* One voter: itself. */
-static struct raft_configuration founding_configuration(const struct server *s) {
-    struct raft_configuration configuration = {.count = 1};
-    configuration.members[0].id = s->summary.identity.id;
-    configuration.members[0].rights = RAFT_VOTER_NEW;
-    snprintf(configuration.members[0].name, sizeof configuration.members[0].name, "%s",
-             s->summary.identity.name);
-    return configuration;
-}
-
 static struct raft_config engine_config(const struct server *s, const struct raft_term_run *runs,
                                         size_t run_count) {
     const struct settings *settings = s->settings;
@@ -97,12 +86,13 @@ static struct raft_config engine_config(const struct server *s, const struct raf
         .run_count = run_count,
         .last_index = s->summary.last_index,
         .applied_index = s->meta.applied_index,
-        .configuration = founding_configuration(s),
-        .configuration_before = founding_configuration(s),
+        .configuration = s->summary.configuration,
+        .configuration_before = s->summary.configuration_before,
+        .configuration_term = s->summary.configuration_term,
         .election_timeout_ms = settings_election_ms(settings),
         .heartbeat_ms = settings_heartbeat_ms(settings),
-        /* In term 0 it has answered nobody yet: no lease can count on it. */
-        .silence_ms = s->summary.hard.term == 0 ? 0 : settings_election_ms(settings),
+        /* A founding entry's term has no leader: it has answered nobody, no lease counts on it. */
+        .silence_ms = s->summary.hard.term <= 1 ? 0 : settings_election_ms(settings),
         .has_lease_reads = settings->uses_lease_reads,
         .seed = s->summary.identity.start_nonce,
         .now_ms = s->started_ms,
@@ -117,7 +107,7 @@ static struct turn_config turn_config(struct server *s, const struct raft_term_r
         .raft = engine_config(s, runs, run_count),
         .machine = {.base = kv_state_base(s->state),
                     .meta = s->meta,
-                    .generation = 1,
+                    .generation = s->summary.state_generation,
                     .overlay_bytes = (size_t)settings->state_overlay_bytes,
                     .dirty_bytes = (size_t)settings->state_dirty_bytes,
                     .page_count = kv_state_page_count(s->state)},

@@ -217,7 +217,7 @@ struct kv_log;
 struct kv_log_options {
     const char *name; /* NODE_ID, or NULL: the directory's, else `default_name` */
     const char *default_name;
-    bool is_sole_voter;   /* a new directory founds a cluster of one: makes the cluster's id */
+    bool is_sole_voter;   /* a new directory founds a cluster of one, as kv_log_found() does */
     size_t reserve_bytes; /* preallocated, for what must not fail on a full disk */
 };
 
@@ -229,7 +229,14 @@ struct kv_log_summary {
     raft_index first_index; /* of the entries kept; last_index + 1 when none is */
     raft_index last_index;
     raft_term last_term;
-    bool is_new; /* made by this call */
+    /* The newest configuration at or below last_index, and the one before it: from the entries that
+     * are kept, else from the cut point. Count 0: none is known. What is at or below the cut point
+     * is committed, so an older one than its newest is never asked for. */
+    struct raft_configuration configuration;
+    struct raft_configuration configuration_before;
+    raft_term configuration_term; /* of the newest one's entry, at most */
+    uint64_t state_generation;    /* which state is the current one: kv_state_open() */
+    bool is_new;                  /* made by this call */
 };
 
 struct kv_log_batch {
@@ -258,6 +265,25 @@ MUST_USE enum status kv_log_open(struct kv_directory *directory,
                                  struct kv_log_summary *ret_summary);
 void kv_log_close(struct kv_log *log);
 
+/* Found a cluster: store its id and its first entry, index 1 of term 1, whose payload is
+ * `configuration` (raft_configuration_encode()). The term becomes 1. All of it is durable, or
+ * nothing is.
+ *
+ * STATUS_BUSY     the log belongs to a cluster already, or has entries.
+ * STATUS_INVALID  `configuration` is none, or has no members.
+ * STATUS_DISK_FULL, STATUS_IO  as for kv_log_write(). */
+MUST_USE enum status kv_log_found(struct kv_log *log, uint64_t cluster_id,
+                                  struct bytes configuration);
+
+/* Store the id of the cluster that a blank node joins. STATUS_OK also when it is stored already.
+ *
+ * STATUS_BUSY  the log belongs to another cluster, or has entries of none. Else as above. */
+MUST_USE enum status kv_log_join(struct kv_log *log, uint64_t cluster_id);
+
+/* The random number of this node's start `counter`; the last STARTS_KEPT are known. From any
+ * thread. STATUS_NOT_FOUND: never made, or too long ago. */
+MUST_USE enum status kv_log_start_nonce(struct kv_log *log, uint64_t counter, uint64_t *ret_nonce);
+
 /* Write and sync batches, in order, in one transaction: all or nothing. The reserve is used only
  * when every one of them is essential.
  *
@@ -283,8 +309,69 @@ MUST_USE enum status kv_log_runs(struct kv_log *log, raft_index first, raft_inde
                                  struct raft_term_run *runs, size_t capacity, size_t *ret_count);
 
 /* Delete entries up to and including `through`, at most CUT_ENTRIES_MAX of them; synced. The term
- * of the last one cut is kept. `ret_first`: the first entry now kept. */
+ * of the last one cut is kept, and the newest configuration among them. `ret_first`: the first
+ * entry now kept. */
 MUST_USE enum status kv_log_cut(struct kv_log *log, raft_index through, raft_index *ret_first);
+
+/* A snapshot's state, complete and synced, takes the place of the current one. */
+struct kv_log_install {
+    raft_index index; /* of the last entry in it */
+    raft_term term;
+    const struct raft_configuration *configuration; /* the newest at `index`; borrowed */
+    uint64_t state_generation;                      /* where it lies */
+    bool is_rebuild; /* the state was damaged: the cut point's own index will do */
+};
+
+/* What is left of the log. */
+struct kv_log_installed {
+    bool is_kept;           /* it held the snapshot's last entry, and keeps what follows it */
+    raft_index first_index; /* install.index + 1 */
+    raft_index last_index;
+    raft_term last_term;
+    struct raft_hard_state hard;
+    struct raft_configuration configuration; /* the newest at or below last_index */
+};
+
+/* Make a snapshot the log's beginning, in one synced transaction. Where the log holds entry `index`
+ * with this term, the entries after it stay, as they may have been acknowledged; else the log
+ * begins anew after it. The cut point becomes the snapshot's, and an older term becomes its term,
+ * voting for nobody. Before that nothing of the snapshot counts, after it the state of this
+ * generation is the current one: a start redoes what follows from either.
+ *
+ * STATUS_STALE    `index` is at or below the cut point (below it: with is_rebuild).
+ * STATUS_CORRUPT  a rebuild whose term is not the cut point's, or the log is damaged.
+ * STATUS_DISK_FULL, STATUS_IO  as for kv_log_write(). With all of them nothing changed. */
+MUST_USE enum status kv_log_install(struct kv_log *log, const struct kv_log_install *install,
+                                    struct kv_log_installed *ret_installed);
+
+/* ---- Notes: small durable facts of others, in the log's store -------------------------------- */
+
+#define KV_NOTE_KEY_BYTES_MAX ((size_t)64)
+#define KV_NOTE_VALUE_BYTES_MAX (64 * KIB)
+
+struct kv_note {
+    struct bytes key;   /* 1 .. KV_NOTE_KEY_BYTES_MAX bytes */
+    struct bytes value; /* up to KV_NOTE_VALUE_BYTES_MAX; empty: delete it */
+};
+
+/* Write one, or several in one transaction; synced. May use the reserve.
+ * STATUS_INVALID: beyond the bounds, nothing written. Else as for kv_log_write(). */
+MUST_USE enum status kv_log_note_write(struct kv_log *log, struct bytes key, struct bytes value);
+MUST_USE enum status kv_log_notes_write(struct kv_log *log, const struct kv_note *notes,
+                                        size_t count);
+
+/* Copy one into the caller's memory. From any thread. STATUS_NOT_FOUND; STATUS_OVERLOAD: longer
+ * than `capacity`; STATUS_CORRUPT. */
+MUST_USE enum status kv_log_note_read(struct kv_log *log, struct bytes key, uint8_t *memory,
+                                      size_t capacity, size_t *ret_len);
+
+/* Visit those whose key begins with `prefix`, in key order; borrowed for the call, in which nothing
+ * is to be written. From any thread. Stops at the first status that is not OK and returns it. */
+typedef enum status kv_note_visit(void *context, struct bytes key, struct bytes value);
+MUST_USE enum status kv_log_notes_each(struct kv_log *log, struct bytes prefix,
+                                       kv_note_visit *visit, void *context);
+
+/* ---- Room ---------------------------------------------------------------------------------- */
 
 /* Bytes the file takes on the disk; and whether a client's batch of `bytes` fits without the
  * reserve. Also restores the reserve when there is room for it: no system call while it stands.
@@ -292,7 +379,8 @@ MUST_USE enum status kv_log_cut(struct kv_log *log, raft_index through, raft_ind
 uint64_t kv_log_file_bytes(struct kv_log *log);
 bool kv_log_has_room(struct kv_log *log, size_t bytes);
 
-/* ---- The state's store: state/ ------------------------------------------------------------- */
+/* ---- The state's store: state/, later state.1/ and so on
+ * ------------------------------------------------------------- */
 
 struct kv_state;
 
@@ -300,10 +388,14 @@ struct kv_state_options {
     size_t reserve_bytes; /* preallocated: two flushes */
 };
 
-/* Opens or makes `<directory>/state`, checks its meta record and that no record is missing, and
- * syncs it and its parents before anything in it is relied on. A new one has a meta of zeros.
+/* Opens the state of a generation, as the log's summary or an installation names it: checks its
+ * meta record and that no record is missing, and syncs it and its parents before anything in it is
+ * relied on. Generation 0 is made where it is missing, with a meta of zeros; any other was complete
+ * before it was named. Then the other generations are removed: they are left over. One that is
+ * still open can be read until it is closed.
+ *
  * Statuses as for kv_log_open(); STATUS_CORRUPT: the state must be rebuilt. */
-MUST_USE enum status kv_state_open(struct kv_directory *directory,
+MUST_USE enum status kv_state_open(struct kv_directory *directory, uint64_t generation,
                                    const struct kv_state_options *options,
                                    struct kv_state **ret_state, struct kv_meta *ret_meta);
 void kv_state_close(struct kv_state *state);
@@ -348,9 +440,10 @@ struct kv_snapshot_info {
     uint32_t version;
     uint64_t cluster_id;
     struct kv_meta meta;
-    uint64_t records; /* counted */
-    uint64_t bytes;   /* of the stream */
-    uint64_t hash;    /* computed over the records; equals meta.hash when sound */
+    struct raft_configuration configuration; /* among the records; count 0: none */
+    uint64_t records;                        /* counted */
+    uint64_t bytes;                          /* of the stream */
+    uint64_t hash; /* computed over the records; equals meta.hash when sound */
 };
 
 /* Write the state of one read transaction to `sink`, in chunks of at most 64 KiB. From any thread,
@@ -361,7 +454,7 @@ MUST_USE enum status kv_snapshot_save(struct kv_state *state, uint64_t cluster_i
 
 /* Reads a stream piece by piece, checks it, and (with a directory) rebuilds a data directory from
  * it: a state with these records, and a log that starts after it, as a cluster of one voter with a
- * new identity and a new cluster id. */
+ * new identity and a new cluster id. Only the configuration's record is another: the new voter. */
 struct kv_restore;
 
 /* `directory` NULL: only inspect. `name` NULL: the first start gives one. All calls about one
@@ -378,5 +471,21 @@ MUST_USE enum status kv_restore_write(struct kv_restore *restore, struct bytes c
 MUST_USE enum status kv_restore_finish(struct kv_restore *restore,
                                        struct kv_snapshot_info *ret_info);
 void kv_restore_free(struct kv_restore *restore);
+
+/* Reads a stream that a peer sends, and builds the state of a new generation from it, beside the
+ * current one. Nobody looks at it until kv_log_install() has named it. */
+struct kv_install;
+
+/* `generation` is above 0 and not the current one; what an earlier attempt left of it is removed.
+ * All calls about one installation come from one thread. STATUS_DISK_FULL, STATUS_IO. */
+MUST_USE enum status kv_install_new(struct kv_directory *directory, uint64_t generation,
+                                    struct kv_install **ret_install);
+/* As for kv_restore_write(). */
+MUST_USE enum status kv_install_write(struct kv_install *install, struct bytes chunk);
+/* The stream has ended; once. STATUS_OK: the state is whole, and durable with its name. */
+MUST_USE enum status kv_install_finish(struct kv_install *install,
+                                       struct kv_snapshot_info *ret_info);
+/* Removes an unfinished state. */
+void kv_install_free(struct kv_install *install);
 
 #endif

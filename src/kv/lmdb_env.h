@@ -116,6 +116,9 @@ MUST_USE enum status kv__writer_put(struct kv_writer *writer, struct bytes key,
 /* A place for `len` bytes under a key after all others; filled before the next call. */
 MUST_USE enum status kv__writer_append(struct kv_writer *writer, struct bytes key, size_t len,
                                        uint8_t **ret_record);
+/* Likewise, under any key. */
+MUST_USE enum status kv__writer_place(struct kv_writer *writer, struct bytes key, size_t len,
+                                      uint8_t **ret_record);
 MUST_USE enum status kv__writer_get(struct kv_writer *writer, struct bytes key,
                                     struct bytes *ret_record);
 /* STATUS_NOT_FOUND: there was none. */

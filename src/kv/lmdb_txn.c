@@ -107,14 +107,24 @@ enum status kv__writer_put(struct kv_writer *writer, struct bytes key, struct by
     return kv__env_status(mdb_put(writer->txn, writer->env->dbi, &name, &value, 0));
 }
 
-enum status kv__writer_append(struct kv_writer *writer, struct bytes key, size_t len,
-                              uint8_t **ret_record) {
+static enum status place(struct kv_writer *writer, struct bytes key, size_t len, unsigned flags,
+                         uint8_t **ret_record) {
     MDB_val name = to_value(key);
     MDB_val value = {.mv_size = len};
-    int result = mdb_put(writer->txn, writer->env->dbi, &name, &value, MDB_APPEND | MDB_RESERVE);
+    int result = mdb_put(writer->txn, writer->env->dbi, &name, &value, flags | MDB_RESERVE);
     if (result == 0)
         *ret_record = value.mv_data;
     return kv__env_status(result);
+}
+
+enum status kv__writer_append(struct kv_writer *writer, struct bytes key, size_t len,
+                              uint8_t **ret_record) {
+    return place(writer, key, len, MDB_APPEND, ret_record);
+}
+
+enum status kv__writer_place(struct kv_writer *writer, struct bytes key, size_t len,
+                             uint8_t **ret_record) {
+    return place(writer, key, len, 0, ret_record);
 }
 
 enum status kv__writer_get(struct kv_writer *writer, struct bytes key, struct bytes *ret_record) {

@@ -22,74 +22,15 @@ enum status kv__random_id(uint64_t *ret_id) {
     return STATUS_OK;
 }
 
-/* ---- The meta records ---------------------------------------------------------------------- */
-
-static enum status read_meta(struct kv_reader *reader, enum kv_log_meta meta,
-                             struct bytes *ret_record) {
-    uint8_t memory[KV_LOG_META_KEY_BYTES];
-    enum status status = kv__reader_get(reader, kv__log_meta_key(meta, memory), ret_record);
-    return status == STATUS_NOT_FOUND ? STATUS_CORRUPT : status;
-}
-
-enum status kv__log_head_read(struct kv_reader *reader, struct kv_log_head *ret_head) {
-    struct bytes record;
-    enum status status = read_meta(reader, KV_LOG_IDENTITY, &record);
-    if (status == STATUS_OK)
-        status = kv__log_identity_decode(record, &ret_head->identity);
-    if (status == STATUS_OK)
-        status = read_meta(reader, KV_LOG_HARD, &record);
-    if (status == STATUS_OK)
-        status = kv__log_hard_decode(record, &ret_head->hard);
-    if (status == STATUS_OK)
-        status = read_meta(reader, KV_LOG_CUT, &record);
-    if (status == STATUS_OK)
-        status = kv__log_cut_decode(record, &ret_head->cut);
-    return status;
-}
-
-static enum status put_meta(struct kv_writer *writer, enum kv_log_meta meta, struct bytes record) {
-    uint8_t memory[KV_LOG_META_KEY_BYTES];
-    return kv__writer_put(writer, kv__log_meta_key(meta, memory), record);
-}
-
-static enum status write_head(struct kv_env *env, const struct kv_log_head *head) {
-    struct kv_demand demand = {.single_pages = 1};
-    uint8_t memory[KV_LOG_META_BYTES_MAX];
-    struct kv_writer writer;
-    enum status status = kv__writer_begin(env, &demand, true, &writer);
-    if (status != STATUS_OK)
-        return status;
-    status = put_meta(&writer, KV_LOG_HARD, kv__log_hard_record(&head->hard, memory));
-    if (status == STATUS_OK)
-        status =
-            put_meta(&writer, KV_LOG_IDENTITY, kv__log_identity_record(&head->identity, memory));
-    if (status == STATUS_OK)
-        status = put_meta(&writer, KV_LOG_CUT, kv__log_cut_record(&head->cut, memory));
-    return kv__writer_end(&writer, status);
-}
-
-enum status kv__log_create(struct kv_directory *directory, const char *name,
-                           const struct kv_log_head *head) {
-    struct kv_env_options options = {0};
-    struct kv_env *env;
-    enum status status = kv__env_open(directory, name, &options, &env);
-    if (status != STATUS_OK)
-        return status;
-    status = write_head(env, head);
-    kv__env_close(env);
-    return status;
-}
-
 /* ---- Checking ------------------------------------------------------------------------------ */
 
 static enum status find_last(struct kv_reader *reader, const struct kv_cut_point *cut,
                              struct raft_entry *ret_last) {
     struct bytes key, record;
+    raft_index index;
     *ret_last = (struct raft_entry){.index = cut->index, .term = cut->term};
-    if (kv__reader_count(reader) == KV_LOG_META_COUNT)
-        return STATUS_OK;
     enum status status = kv__reader_last(reader, &key, &record);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && kv__log_number_of_key(key, KV_LOG_ENTRIES, &index))
         status = kv__log_entry_decode(key, record, ret_last);
     return status;
 }
@@ -97,13 +38,8 @@ static enum status find_last(struct kv_reader *reader, const struct kv_cut_point
 static enum status check_entries(struct kv_reader *reader, raft_index first, raft_index last,
                                  raft_index *ret_damaged) {
     for (raft_index i = first; i <= last; i++) {
-        uint8_t memory[KV_LOG_ENTRY_KEY_BYTES];
-        struct bytes key = kv__log_entry_key(i, memory);
-        struct bytes record;
         struct raft_entry entry;
-        enum status status = kv__reader_get(reader, key, &record);
-        if (status == STATUS_OK)
-            status = kv__log_entry_decode(key, record, &entry);
+        enum status status = kv__log_entry_get(reader, i, &entry);
         if (status != STATUS_OK) {
             *ret_damaged = i;
             return status == STATUS_NOT_FOUND ? STATUS_CORRUPT : status;
@@ -127,8 +63,12 @@ static enum status check_ends(struct kv_reader *reader, raft_index first, raft_i
 static enum status check_log(struct kv_directory *directory, struct kv_reader *reader,
                              const struct kv_log_head *head, const struct raft_entry *last) {
     raft_index first = head->cut.index + 1;
-    uint64_t entries = kv__reader_count(reader) - KV_LOG_META_COUNT;
     raft_index damaged = 0;
+    uint64_t others;
+    enum status status = kv__log_count_others(reader, &others);
+    if (status != STATUS_OK)
+        return kv__directory_problem(directory, status, "log: %s", status_text(status));
+    uint64_t entries = kv__reader_count(reader) - others;
     if (last->index + 1 < first || entries != last->index - head->cut.index)
         return kv__directory_problem(directory, STATUS_CORRUPT,
                                      "log: %" PRIu64 " entries are kept from %" PRIu64
@@ -139,7 +79,7 @@ static enum status check_log(struct kv_directory *directory, struct kv_reader *r
                                      "log: the term is %" PRIu64
                                      " and the last entry's is %" PRIu64,
                                      head->hard.term, last->term);
-    enum status status = check_ends(reader, first, last->index, &damaged);
+    status = check_ends(reader, first, last->index, &damaged);
     if (status != STATUS_OK)
         return kv__directory_problem(directory, status, "log: entry %" PRIu64 ": %s", damaged,
                                      status_text(status));
@@ -147,16 +87,30 @@ static enum status check_log(struct kv_directory *directory, struct kv_reader *r
 }
 
 static enum status load(struct kv_directory *directory, struct kv_reader *reader,
-                        struct kv_log_head *ret_head, struct raft_entry *ret_last) {
+                        struct kv_log_head *ret_head, struct kv_log_summary *ret_summary) {
+    struct kv_log_configurations configurations;
+    struct raft_entry last = {0};
     enum status status = kv__log_head_read(reader, ret_head);
     if (status != STATUS_OK)
         return kv__directory_problem(directory, status, "log: its identity, vote or cut point: %s",
                                      status_text(status));
-    status = find_last(reader, &ret_head->cut, ret_last);
+    status = find_last(reader, &ret_head->cut, &last);
     if (status != STATUS_OK)
         return kv__directory_problem(directory, status, "log: its last entry: %s",
                                      status_text(status));
-    return check_log(directory, reader, ret_head, ret_last);
+    status = check_log(directory, reader, ret_head, &last);
+    if (status != STATUS_OK)
+        return status;
+    ret_summary->last_index = last.index;
+    ret_summary->last_term = last.term;
+    status = kv__log_configurations(reader, &ret_head->cut, last.index, &configurations);
+    if (status != STATUS_OK)
+        return kv__directory_problem(directory, status, "log: its newest configurations: %s",
+                                     status_text(status));
+    ret_summary->configuration = configurations.newest;
+    ret_summary->configuration_before = configurations.before;
+    ret_summary->configuration_term = configurations.newest_term;
+    return STATUS_OK;
 }
 
 /* ---- Identity ------------------------------------------------------------------------------ */
@@ -168,7 +122,11 @@ static bool exists(const struct kv_directory *directory, const char *name) {
 
 /* A log that is gone while a state is there was lost, or never finished being restored. */
 static enum status check_absence(struct kv_directory *directory) {
-    if (exists(directory, "state/data.mdb"))
+    bool has_state;
+    enum status status = kv__state_exists(directory, &has_state);
+    if (status != STATUS_OK)
+        return kv__directory_problem(directory, status, "state: %s", status_text(status));
+    if (has_state)
         return kv__directory_problem(directory, STATUS_CORRUPT,
                                      "log: missing, though there is a state: the log was lost, or "
                                      "a restore was cut short");
@@ -219,7 +177,6 @@ static enum status examine(struct kv_directory *directory, struct kv_env *env,
                            const struct kv_log_options *options, struct kv_log_head *ret_head,
                            struct kv_log_summary *ret_summary) {
     struct kv_reader reader;
-    struct raft_entry last = {0};
     enum status status = kv__reader_open(env, &reader);
     if (status != STATUS_OK)
         return status;
@@ -229,16 +186,45 @@ static enum status examine(struct kv_directory *directory, struct kv_env *env,
         if (status == STATUS_OK)
             status = new_identity(options, &ret_head->identity);
     } else {
-        status = load(directory, &reader, ret_head, &last);
+        status = load(directory, &reader, ret_head, ret_summary);
     }
     kv__reader_close(&reader);
-    ret_summary->first_index = ret_head->cut.index + 1;
-    ret_summary->cut_term = ret_head->cut.term;
-    ret_summary->last_index = last.index;
-    ret_summary->last_term = last.term;
-    ret_summary->hard = ret_head->hard;
     ret_summary->identity = ret_head->identity;
     return status;
+}
+
+/* A cluster of one: itself. */
+static void found_alone(struct kv_log_head *head, struct kv_log_summary *summary) {
+    struct raft_configuration *configuration = &summary->configuration;
+    *configuration = kv__sole_voter(&head->identity, 1);
+    head->hard = (struct raft_hard_state){.term = 1};
+    summary->configuration_term = 1;
+    summary->last_index = 1;
+    summary->last_term = 1;
+}
+
+static enum status put_founding(struct kv_writer *writer,
+                                const struct raft_configuration *configuration) {
+    uint8_t payload[RAFT_CONFIGURATION_BYTES_MAX];
+    size_t len = raft_configuration_encode(configuration, payload, sizeof payload);
+    struct raft_entry entry = kv__log_founding(bytes_of(payload, len));
+    return kv__log_append(writer, &entry);
+}
+
+/* What a start stores, in one transaction. */
+static enum status write_start(struct kv_env *env, const struct kv_log_head *head,
+                               const struct raft_configuration *founding) {
+    struct kv_demand demand = {.single_pages = 8};
+    struct kv_writer writer;
+    enum status status = kv__writer_begin(env, &demand, true, &writer);
+    if (status != STATUS_OK)
+        return status;
+    status = kv__log_head_put(&writer, head);
+    if (status == STATUS_OK)
+        status = kv__log_start_put(&writer, &head->identity);
+    if (status == STATUS_OK && founding)
+        status = put_founding(&writer, founding);
+    return kv__writer_end(&writer, status);
 }
 
 static enum status open_env(struct kv_directory *directory, struct kv_env *env,
@@ -250,10 +236,17 @@ static enum status open_env(struct kv_directory *directory, struct kv_env *env,
         status = settle_name(directory, options, &head.identity);
     if (status == STATUS_OK)
         status = start(&head.identity);
-    if (status == STATUS_OK)
-        status = write_head(env, &head);
-    if (status == STATUS_OK)
-        ret_summary->identity = head.identity;
+    if (status != STATUS_OK)
+        return status;
+    bool is_founding = ret_summary->is_new && options->is_sole_voter;
+    if (is_founding)
+        found_alone(&head, ret_summary);
+    status = write_start(env, &head, is_founding ? &ret_summary->configuration : NULL);
+    ret_summary->identity = head.identity;
+    ret_summary->hard = head.hard;
+    ret_summary->cut_term = head.cut.term;
+    ret_summary->first_index = head.cut.index + 1;
+    ret_summary->state_generation = head.state_generation;
     return status;
 }
 

@@ -1,10 +1,10 @@
 #include "kv/log_record.h"
 
 #define TABLE_META 1
-#define TABLE_ENTRY 2
+#define TABLE_NOTE 4
 
-/* One for all records of this store so far. */
-#define FORMAT_VERSION 1
+/* One for all records of this store. 1 had no founding entry. */
+#define FORMAT_VERSION 2
 
 /* ---- Keys ---------------------------------------------------------------------------------- */
 
@@ -14,20 +14,36 @@ struct bytes kv__log_meta_key(enum kv_log_meta meta, uint8_t memory[KV_LOG_META_
     return bytes_of(memory, KV_LOG_META_KEY_BYTES);
 }
 
-struct bytes kv__log_entry_key(raft_index index, uint8_t memory[KV_LOG_ENTRY_KEY_BYTES]) {
-    uint64_t sorting = htobe64(index);
-    memory[0] = TABLE_ENTRY;
+struct bytes kv__log_number_key(enum kv_log_table table, uint64_t number,
+                                uint8_t memory[KV_LOG_NUMBER_KEY_BYTES]) {
+    uint64_t sorting = htobe64(number);
+    memory[0] = (uint8_t)table;
     memcpy(memory + 1, &sorting, sizeof sorting);
-    return bytes_of(memory, KV_LOG_ENTRY_KEY_BYTES);
+    return bytes_of(memory, KV_LOG_NUMBER_KEY_BYTES);
 }
 
-static enum status index_of_key(struct bytes key, raft_index *ret_index) {
+struct bytes kv__log_note_key(struct bytes name, uint8_t memory[KV_LOG_NOTE_KEY_BYTES_MAX]) {
+    CHECK(name.len <= KV_NOTE_KEY_BYTES_MAX);
+    memory[0] = TABLE_NOTE;
+    if (name.len > 0)
+        memcpy(memory + 1, name.data, name.len);
+    return bytes_of(memory, 1 + name.len);
+}
+
+bool kv__log_number_of_key(struct bytes key, enum kv_log_table table, uint64_t *ret_number) {
     uint64_t sorting;
-    if (key.len != KV_LOG_ENTRY_KEY_BYTES || key.data[0] != TABLE_ENTRY)
-        return STATUS_CORRUPT;
+    if (key.len != KV_LOG_NUMBER_KEY_BYTES || key.data[0] != table)
+        return false;
     memcpy(&sorting, key.data + 1, sizeof sorting);
-    *ret_index = be64toh(sorting);
-    return STATUS_OK;
+    *ret_number = be64toh(sorting);
+    return true;
+}
+
+bool kv__log_name_of_note(struct bytes key, struct bytes *ret_name) {
+    if (key.len < 1 || key.data[0] != TABLE_NOTE)
+        return false;
+    *ret_name = bytes_of(key.data + 1, key.len - 1);
+    return true;
 }
 
 /* ---- Records ------------------------------------------------------------------------------- */
@@ -40,11 +56,15 @@ static struct wire_writer begin(uint8_t memory[KV_LOG_META_BYTES_MAX]) {
     return w;
 }
 
-static struct bytes seal(enum kv_log_meta meta, const struct wire_writer *w) {
-    uint8_t key[KV_LOG_META_KEY_BYTES];
+static struct bytes seal(struct bytes key, const struct wire_writer *w) {
     CHECK(!w->has_failed);
-    kv__record_seal(kv__log_meta_key(meta, key), w->data, w->len);
+    kv__record_seal(key, w->data, w->len);
     return bytes_of(w->data, w->len);
+}
+
+static struct bytes seal_meta(enum kv_log_meta meta, const struct wire_writer *w) {
+    uint8_t key[KV_LOG_META_KEY_BYTES];
+    return seal(kv__log_meta_key(meta, key), w);
 }
 
 /* A reader behind seal and version. */
@@ -68,7 +88,7 @@ struct bytes kv__log_hard_record(const struct raft_hard_state *hard,
     struct wire_writer w = begin(memory);
     wire_put_u64(&w, hard->term);
     wire_put_u64(&w, hard->vote);
-    return seal(KV_LOG_HARD, &w);
+    return seal_meta(KV_LOG_HARD, &w);
 }
 
 enum status kv__log_hard_decode(struct bytes record, struct raft_hard_state *ret_hard) {
@@ -95,7 +115,7 @@ struct bytes kv__log_identity_record(const struct kv_identity *identity,
     size_t name_len = strnlen(identity->name, NAME_BYTES_MAX - 1);
     wire_put_u8(&w, (uint8_t)name_len);
     wire_put(&w, identity->name, name_len);
-    return seal(KV_LOG_IDENTITY, &w);
+    return seal_meta(KV_LOG_IDENTITY, &w);
 }
 
 enum status kv__log_identity_decode(struct bytes record, struct kv_identity *ret_identity) {
@@ -120,14 +140,36 @@ enum status kv__log_identity_decode(struct bytes record, struct kv_identity *ret
     return STATUS_OK;
 }
 
-/* Followed by the newest configuration among what was cut: empty while there is one voter. */
+/* The configuration is empty when none is known. */
 struct bytes kv__log_cut_record(const struct kv_cut_point *cut,
                                 uint8_t memory[KV_LOG_META_BYTES_MAX]) {
+    uint8_t configuration[RAFT_CONFIGURATION_BYTES_MAX];
+    size_t len =
+        cut->configuration.count == 0
+            ? 0
+            : raft_configuration_encode(&cut->configuration, configuration, sizeof configuration);
     struct wire_writer w = begin(memory);
     wire_put_u64(&w, cut->index);
     wire_put_u64(&w, cut->term);
-    wire_put_u32(&w, 0);
-    return seal(KV_LOG_CUT, &w);
+    wire_put_u64(&w, cut->configuration_term);
+    wire_put_u64(&w, cut->configuration.index);
+    wire_put_u32(&w, (uint32_t)len);
+    wire_put(&w, configuration, len);
+    return seal_meta(KV_LOG_CUT, &w);
+}
+
+static enum status read_configuration(struct wire_reader *r,
+                                      struct raft_configuration *ret_configuration) {
+    raft_index index = wire_get_u64(r);
+    struct bytes body = wire_get(r, wire_get_u32(r));
+    *ret_configuration = (struct raft_configuration){0};
+    if (!wire_reader_is_done(r))
+        return STATUS_CORRUPT;
+    if (body.len == 0)
+        return STATUS_OK;
+    enum status status = raft_configuration_decode(body, ret_configuration);
+    ret_configuration->index = index;
+    return status;
 }
 
 enum status kv__log_cut_decode(struct bytes record, struct kv_cut_point *ret_cut) {
@@ -135,14 +177,78 @@ enum status kv__log_cut_decode(struct bytes record, struct kv_cut_point *ret_cut
     enum status status = unseal_meta(KV_LOG_CUT, record, &r);
     if (status != STATUS_OK)
         return status;
-    struct kv_cut_point cut = {.index = wire_get_u64(&r), .term = wire_get_u64(&r)};
-    uint32_t configuration_bytes = wire_get_u32(&r);
-    if (!r.has_failed && configuration_bytes > 0)
-        return STATUS_UNSUPPORTED;
+    struct kv_cut_point cut = {.index = wire_get_u64(&r),
+                               .term = wire_get_u64(&r),
+                               .configuration_term = wire_get_u64(&r)};
+    status = read_configuration(&r, &cut.configuration);
+    if (status == STATUS_OK && cut.configuration.index > cut.index)
+        status = STATUS_CORRUPT;
+    if (status == STATUS_OK)
+        *ret_cut = cut;
+    return status;
+}
+
+/* One number under a key. */
+static enum status decode_number(struct bytes key, struct bytes record, uint64_t *ret_number) {
+    struct wire_reader r;
+    enum status status = unseal(key, record, &r);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t number = wire_get_u64(&r);
     if (!wire_reader_is_done(&r))
         return STATUS_CORRUPT;
-    *ret_cut = cut;
+    *ret_number = number;
     return STATUS_OK;
+}
+
+struct bytes kv__log_state_record(uint64_t generation, uint8_t memory[KV_LOG_META_BYTES_MAX]) {
+    struct wire_writer w = begin(memory);
+    wire_put_u64(&w, generation);
+    return seal_meta(KV_LOG_STATE, &w);
+}
+
+enum status kv__log_state_decode(struct bytes record, uint64_t *ret_generation) {
+    uint8_t key[KV_LOG_META_KEY_BYTES];
+    return decode_number(kv__log_meta_key(KV_LOG_STATE, key), record, ret_generation);
+}
+
+struct bytes kv__log_start_record(uint64_t counter, uint64_t nonce,
+                                  uint8_t memory[KV_LOG_META_BYTES_MAX]) {
+    uint8_t key[KV_LOG_NUMBER_KEY_BYTES];
+    struct wire_writer w = begin(memory);
+    wire_put_u64(&w, nonce);
+    return seal(kv__log_number_key(KV_LOG_STARTS, counter, key), &w);
+}
+
+enum status kv__log_start_decode(uint64_t counter, struct bytes record, uint64_t *ret_nonce) {
+    uint8_t key[KV_LOG_NUMBER_KEY_BYTES];
+    return decode_number(kv__log_number_key(KV_LOG_STARTS, counter, key), record, ret_nonce);
+}
+
+struct bytes kv__log_mark_record(raft_index index, uint8_t memory[KV_LOG_META_BYTES_MAX]) {
+    uint8_t key[KV_LOG_NUMBER_KEY_BYTES];
+    struct wire_writer w = begin(memory);
+    return seal(kv__log_number_key(KV_LOG_CONFIGURATIONS, index, key), &w);
+}
+
+/* ---- Notes --------------------------------------------------------------------------------- */
+
+void kv__log_note_encode(struct bytes value, struct bytes key, uint8_t *record) {
+    size_t size = KV_LOG_HEAD_BYTES + value.len;
+    struct wire_writer w = wire_writer_of(record, size);
+    wire_put_u32(&w, 0);
+    wire_put_u8(&w, FORMAT_VERSION);
+    wire_put(&w, value.data, value.len);
+    CHECK(!w.has_failed && w.len == size);
+    kv__record_seal(key, record, size);
+}
+
+enum status kv__log_note_decode(struct bytes key, struct bytes record, struct bytes *ret_value) {
+    struct wire_reader r;
+    enum status status = unseal(key, record, &r);
+    if (status == STATUS_OK)
+        *ret_value = bytes_of(r.data, r.len);
+    return status;
 }
 
 /* ---- Entries ------------------------------------------------------------------------------- */
@@ -168,9 +274,9 @@ enum status kv__log_entry_decode(struct bytes key, struct bytes record,
                                  struct raft_entry *ret_entry) {
     struct raft_entry entry;
     struct wire_reader r;
-    enum status status = index_of_key(key, &entry.index);
-    if (status == STATUS_OK)
-        status = unseal(key, record, &r);
+    if (!kv__log_number_of_key(key, KV_LOG_ENTRIES, &entry.index))
+        return STATUS_CORRUPT;
+    enum status status = unseal(key, record, &r);
     if (status != STATUS_OK)
         return status;
     uint8_t type = wire_get_u8(&r);

@@ -10,8 +10,7 @@
  * Without log/, kv_log_open() takes a directory for new when there is no state/ (before 3), and
  * refuses it when there is one (between 3 and 4). A later restore finds what was left behind and
  * begins anew. */
-#include "kv/snapshot_stream.h"
-#include "kv/stores.h"
+#include "kv/state_build.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,17 +23,10 @@
 #define FOLDER_LOG "restore/log"
 #define FOLDER_MODE 0750
 
-/* Records of one transaction, and what one more may add. */
-#define TRANSACTION_BYTES (8 * MIB)
-
 struct kv_restore {
     struct kv_directory *directory; /* NULL: only inspect */
     char name[NAME_BYTES_MAX];
-    struct kv_stream *stream;
-    struct kv_env *env; /* of restore/state; NULL once it is complete */
-    struct kv_writer writer;
-    bool is_writing;      /* a transaction is open */
-    size_t written_bytes; /* in it */
+    struct kv_build *build; /* in restore/state */
     bool is_finished;
 };
 
@@ -72,89 +64,42 @@ static enum status clear_folder(const struct kv_directory *directory) {
 /* A state in the directory is ours only between steps 3 and 4, and then the folder has a log and no
  * state. */
 static enum status clear_leftovers(const struct kv_directory *directory) {
+    bool has_state;
+    enum status status = kv__state_exists(directory, &has_state);
+    if (status != STATUS_OK)
+        return status;
     if (exists(directory, "log"))
         return STATUS_BUSY;
-    if (!exists(directory, "state"))
+    if (!has_state)
         return clear_folder(directory);
     if (!exists(directory, FOLDER_LOG) || exists(directory, FOLDER_STATE))
         return STATUS_BUSY;
-    enum status status = remove_store(directory, "state");
+    status = kv__state_remove(directory, 0);
     if (status == STATUS_OK)
         status = kv__directory_sync(kv_directory_path(directory));
     return status == STATUS_OK ? clear_folder(directory) : status;
 }
 
 static enum status make_folder(struct kv_restore *restore) {
-    struct kv_env_options options = {0};
     char path[PATH_MAX];
     enum status status = kv__directory_join(restore->directory, FOLDER, path);
     if (status != STATUS_OK)
         return status;
     if (mkdir(path, FOLDER_MODE) != 0)
         return errno == ENOSPC || errno == EDQUOT ? STATUS_DISK_FULL : STATUS_IO;
-    return kv__env_open(restore->directory, FOLDER_STATE, &options, &restore->env);
-}
-
-/* ---- Filling the state --------------------------------------------------------------------- */
-
-static enum status end_transaction(struct kv_restore *restore, enum status so_far) {
-    if (!restore->is_writing)
-        return so_far;
-    restore->is_writing = false;
-    restore->written_bytes = 0;
-    return kv__writer_end(&restore->writer, so_far);
-}
-
-static enum status begin_transaction(struct kv_restore *restore) {
-    if (restore->is_writing)
-        return STATUS_OK;
-    struct kv_demand demand = {
-        .single_pages =
-            kv__env_leaf_pages(restore->env, TRANSACTION_BYTES + 2 * KV_RECORD_BYTES_MAX)};
-    enum status status = kv__writer_begin(restore->env, &demand, true, &restore->writer);
-    restore->is_writing = status == STATUS_OK;
-    return status;
-}
-
-static enum status append(struct kv_restore *restore, struct bytes key, struct bytes record) {
-    uint8_t *place;
-    enum status status = begin_transaction(restore);
-    if (status == STATUS_OK)
-        status = kv__writer_append(&restore->writer, key, record.len, &place);
-    if (status != STATUS_OK)
-        return status;
-    memcpy(place, record.data, record.len);
-    restore->written_bytes += key.len + record.len;
-    if (restore->written_bytes < TRANSACTION_BYTES)
-        return STATUS_OK;
-    return end_transaction(restore, STATUS_OK);
-}
-
-static enum status append_meta(struct kv_restore *restore) {
-    uint8_t memory[KV_META_RECORD_BYTES];
-    const struct kv_meta *meta = &kv__stream_info(restore->stream)->meta;
-    return append(restore, kv__state_meta_key(), kv__state_meta_record(meta, memory));
-}
-
-/* The meta record sorts first. */
-static enum status take_record(void *context, struct bytes key, struct bytes record) {
-    struct kv_restore *restore = context;
-    enum status status = STATUS_OK;
-    if (kv__stream_info(restore->stream)->records == 1)
-        status = append_meta(restore);
-    return status == STATUS_OK ? append(restore, key, record) : status;
+    return STATUS_OK;
 }
 
 /* ---- Public -------------------------------------------------------------------------------- */
 
 static enum status prepare(struct kv_restore *restore) {
     if (!restore->directory)
-        return kv__stream_new(NULL, NULL, &restore->stream);
+        return kv__build_new(NULL, NULL, &restore->build);
     enum status status = clear_leftovers(restore->directory);
     if (status == STATUS_OK)
-        status = kv__stream_new(take_record, restore, &restore->stream);
-    if (status == STATUS_OK)
         status = make_folder(restore);
+    if (status == STATUS_OK)
+        status = kv__build_new(restore->directory, FOLDER_STATE, &restore->build);
     return status;
 }
 
@@ -179,26 +124,16 @@ enum status kv_restore_new(struct kv_directory *directory, const char *name,
 }
 
 enum status kv_restore_write(struct kv_restore *restore, struct bytes chunk) {
-    return kv__stream_write(restore->stream, chunk);
-}
-
-static enum status complete_state(struct kv_restore *restore) {
-    enum status status = STATUS_OK;
-    if (kv__stream_info(restore->stream)->records == 0)
-        status = append_meta(restore);
-    status = end_transaction(restore, status);
-    kv__env_close(restore->env);
-    restore->env = NULL;
-    return status;
+    return kv__build_write(restore->build, chunk);
 }
 
 /* A cluster of one voter whose history begins at the snapshot: its last entry counts as cut, and
- * its term as the current one, led by this node. The cluster is new, so nobody else's lease can
+ * this node as the leader of the term after it. The cluster is new, so nobody else's lease can
  * count on the node's silence after its first start. */
-static enum status make_log(struct kv_restore *restore) {
-    const struct kv_meta *meta = &kv__stream_info(restore->stream)->meta;
+static enum status make_head(const struct kv_restore *restore, struct kv_log_head *ret_head) {
+    const struct kv_meta *meta = &kv__build_info(restore->build)->meta;
     struct kv_log_head head = {
-        .hard = {.term = meta->applied_term},
+        .hard = {.term = meta->applied_term + 1},
         .cut = {.index = meta->applied_index, .term = meta->applied_term},
     };
     memcpy(head.identity.name, restore->name, sizeof head.identity.name);
@@ -206,8 +141,9 @@ static enum status make_log(struct kv_restore *restore) {
     if (status == STATUS_OK)
         status = kv__random_id(&head.identity.cluster_id);
     head.hard.vote = head.identity.id;
-    if (status == STATUS_OK)
-        status = kv__log_create(restore->directory, FOLDER_LOG, &head);
+    head.cut.configuration_term = meta->applied_term;
+    head.cut.configuration = kv__sole_voter(&head.identity, meta->applied_index);
+    *ret_head = head;
     return status;
 }
 
@@ -225,9 +161,12 @@ static enum status move(const struct kv_directory *directory, const char *from, 
 }
 
 static enum status install(struct kv_restore *restore) {
-    enum status status = complete_state(restore);
+    struct kv_log_head head;
+    enum status status = make_head(restore, &head);
     if (status == STATUS_OK)
-        status = make_log(restore);
+        status = kv__build_finish(restore->build, &head.cut.configuration);
+    if (status == STATUS_OK)
+        status = kv__log_create(restore->directory, FOLDER_LOG, &head);
     if (status == STATUS_OK)
         status = move(restore->directory, FOLDER_STATE, "state");
     if (status == STATUS_OK)
@@ -236,20 +175,17 @@ static enum status install(struct kv_restore *restore) {
 }
 
 enum status kv_restore_finish(struct kv_restore *restore, struct kv_snapshot_info *ret_info) {
-    enum status status = kv__stream_finish(restore->stream);
-    if (status == STATUS_OK && restore->directory)
-        status = install(restore);
+    enum status status =
+        restore->directory ? install(restore) : kv__build_finish(restore->build, NULL);
     if (status != STATUS_OK)
         return status;
     restore->is_finished = true;
-    *ret_info = *kv__stream_info(restore->stream);
+    *ret_info = *kv__build_info(restore->build);
     return STATUS_OK;
 }
 
 /* What cannot be removed here is removed by the next restore; the server does not look at it. */
 static void clean_up(struct kv_restore *restore) {
-    (void)end_transaction(restore, STATUS_ABORTED);
-    kv__env_close(restore->env);
     if (restore->is_finished)
         (void)remove_folder(restore->directory);
     else
@@ -259,8 +195,8 @@ static void clean_up(struct kv_restore *restore) {
 void kv_restore_free(struct kv_restore *restore) {
     if (!restore)
         return;
+    kv__build_free(restore->build);
     if (restore->directory)
         clean_up(restore);
-    kv__stream_free(restore->stream);
     free(restore);
 }

@@ -86,8 +86,11 @@ static enum status end_log_walk(struct kv_reader *reader, const struct kv_cut_po
                                 struct kv_scrub *scrub) {
     struct bytes key, record;
     struct raft_entry last = {.index = cut->index};
-    uint64_t entries = kv__reader_count(reader) - KV_LOG_META_COUNT;
-    enum status status = STATUS_OK;
+    uint64_t others;
+    enum status status = kv__log_count_others(reader, &others);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t entries = kv__reader_count(reader) - others;
     scrub->walks++;
     scrub->next_len = 0;
     if (entries > 0)
@@ -105,8 +108,8 @@ static enum status end_log_walk(struct kv_reader *reader, const struct kv_cut_po
 static struct bytes log_start(struct kv_scrub *scrub, const struct kv_cut_point *cut) {
     if (scrub->next_len == 0)
         scrub->checked = 0;
-    uint8_t memory[KV_LOG_ENTRY_KEY_BYTES];
-    struct bytes first = kv__log_entry_key(cut->index + 1, memory);
+    uint8_t memory[KV_LOG_NUMBER_KEY_BYTES];
+    struct bytes first = kv__log_number_key(KV_LOG_ENTRIES, cut->index + 1, memory);
     struct bytes next = bytes_of(scrub->next, scrub->next_len);
     if (bytes_compare(next, first) < 0) {
         memcpy(scrub->next, first.data, first.len);

@@ -1,5 +1,7 @@
 #include "kv/snapshot_stream.h"
 
+#include "kv/machine.h"
+
 #include <stdlib.h>
 
 enum stage { STAGE_PREAMBLE, STAGE_HEAD, STAGE_PAYLOAD, STAGE_DONE };
@@ -80,7 +82,8 @@ static enum status take_record_head(struct kv_stream *s) {
 }
 
 static enum status check_key(struct kv_stream *s, struct bytes key) {
-    if (key.data[0] != KV_TABLE_SESSION && key.data[0] != KV_TABLE_KEY)
+    if (key.data[0] != KV_TABLE_SESSION && key.data[0] != KV_TABLE_KEY &&
+        key.data[0] != KV_TABLE_CONFIGURATION)
         return STATUS_UNSUPPORTED;
     if (bytes_compare(bytes_of(s->last_key, s->last_key_len), key) >= 0)
         return STATUS_CORRUPT;
@@ -100,6 +103,8 @@ static enum status take_record(struct kv_stream *s) {
     enum status status = check_key(s, key);
     if (status == STATUS_OK)
         status = kv__record_open(key, record, &body);
+    if (status == STATUS_OK && bytes_equal(key, kv__configuration_key()))
+        status = kv__configuration_decode(body, &s->info.configuration);
     if (status != STATUS_OK)
         return status;
     s->info.records++;

@@ -1,5 +1,6 @@
 #include "kv/stores.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -49,11 +50,26 @@ static enum status load(struct kv_directory *directory, struct kv_reader *reader
     return STATUS_OK;
 }
 
-static enum status fill(struct kv_directory *directory, const struct kv_state_options *options,
-                        struct kv_state *state, struct kv_meta *ret_meta) {
+/* One that was installed was complete before the log named it. */
+static enum status check_presence(struct kv_directory *directory, uint64_t generation,
+                                  const char *name) {
+    char path[PATH_MAX];
+    enum status status = kv__directory_join(directory, name, path);
+    if (status != STATUS_OK || generation == 0 || kv__path_exists(path))
+        return status;
+    return kv__directory_problem(directory, STATUS_CORRUPT, "%s: missing", name);
+}
+
+static enum status fill(struct kv_directory *directory, uint64_t generation,
+                        const struct kv_state_options *options, struct kv_state *state,
+                        struct kv_meta *ret_meta) {
     struct kv_env_options env_options = {.reserve_bytes = options->reserve_bytes,
                                          .is_random = true};
-    enum status status = kv__env_open(directory, "state", &env_options, &state->env);
+    char name[KV_STATE_NAME_BYTES];
+    kv__state_name(generation, name);
+    enum status status = check_presence(directory, generation, name);
+    if (status == STATUS_OK)
+        status = kv__env_open(directory, name, &env_options, &state->env);
     if (status != STATUS_OK)
         return status;
     status = kv__reader_open(state->env, &state->view);
@@ -62,13 +78,24 @@ static enum status fill(struct kv_directory *directory, const struct kv_state_op
     return load(directory, &state->view, ret_meta);
 }
 
-enum status kv_state_open(struct kv_directory *directory, const struct kv_state_options *options,
-                          struct kv_state **ret_state, struct kv_meta *ret_meta) {
+static enum status remove_others(struct kv_directory *directory, uint64_t generation) {
+    enum status status = kv__state_remove_others(directory, generation);
+    if (status != STATUS_OK)
+        return kv__directory_problem(directory, status, "state: removing an old one: %s",
+                                     strerror(errno));
+    return STATUS_OK;
+}
+
+enum status kv_state_open(struct kv_directory *directory, uint64_t generation,
+                          const struct kv_state_options *options, struct kv_state **ret_state,
+                          struct kv_meta *ret_meta) {
     struct kv_state *state = calloc(1, sizeof *state);
     struct kv_meta meta;
     if (!state)
         return STATUS_NO_MEMORY;
-    enum status status = fill(directory, options, state, &meta);
+    enum status status = fill(directory, generation, options, state, &meta);
+    if (status == STATUS_OK)
+        status = remove_others(directory, generation);
     if (status != STATUS_OK) {
         kv_state_close(state);
         return status;

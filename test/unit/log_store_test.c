@@ -1,5 +1,4 @@
-#include "kv/stores.h"
-#include "support/temporary.h"
+#include "support/log_fixture.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -9,88 +8,6 @@
 
 #include <cmocka.h>
 
-/* ---- The fixture: a directory, its log, and a few verbs ------------------------------------- */
-
-struct fixture {
-    struct kv_directory *directory;
-    struct kv_log *log;
-    struct kv_log_summary summary;
-    struct kv_log_options options;
-};
-
-static enum status try_open(struct fixture *f, const struct temporary *t) {
-    if (!f->options.default_name)
-        f->options.default_name = "host";
-    enum status status = kv_directory_open(temporary_path(t, "data"), &f->directory);
-    assert_int_equal(status, STATUS_OK);
-    return kv_log_open(f->directory, &f->options, &f->log, &f->summary);
-}
-
-static void close_log(struct fixture *f) {
-    kv_log_close(f->log);
-    kv_directory_close(f->directory);
-    f->log = NULL;
-    f->directory = NULL;
-}
-
-static void open_log(struct fixture *f, const struct temporary *t) {
-    assert_int_equal(try_open(f, t), STATUS_OK);
-}
-
-static void reopen(struct fixture *f, const struct temporary *t) {
-    close_log(f);
-    open_log(f, t);
-}
-
-static struct raft_entry entry_of(raft_index index, raft_term term, const char *payload) {
-    return (struct raft_entry){.index = index,
-                               .term = term,
-                               .type = RAFT_ENTRY_COMMAND,
-                               .payload = bytes_of_text(payload)};
-}
-
-static enum status write_one(struct fixture *f, const struct kv_log_batch *batch) {
-    return kv_log_write(f->log, &batch, 1);
-}
-
-/* Entries first..last of one term, each with a payload that tells both. */
-static void append(struct fixture *f, raft_index first, raft_index last, raft_term term) {
-    struct raft_hard_state hard = {.term = term};
-    for (raft_index i = first; i <= last; i++) {
-        char payload[64];
-        (void)snprintf(payload, sizeof payload, "payload-%llu-%llu.", (unsigned long long)i,
-                       (unsigned long long)term);
-        struct raft_entry entry = entry_of(i, term, payload);
-        struct kv_log_batch batch = {.hard = &hard, .entries = &entry, .entry_count = 1};
-        assert_int_equal(write_one(f, &batch), STATUS_OK);
-    }
-}
-
-struct seen {
-    raft_index next;
-    raft_term last_term;
-    size_t count;
-};
-
-static enum status see(void *context, const struct raft_entry *entry) {
-    struct seen *seen = context;
-    char payload[64];
-    (void)snprintf(payload, sizeof payload, "payload-%llu-%llu.", (unsigned long long)entry->index,
-                   (unsigned long long)entry->term);
-    assert_int_equal(entry->index, seen->next);
-    assert_true(bytes_equal(entry->payload, bytes_of_text(payload)));
-    seen->next++;
-    seen->last_term = entry->term;
-    seen->count++;
-    return STATUS_OK;
-}
-
-static enum status read_all(struct fixture *f, raft_index first, raft_index last,
-                            struct seen *ret_seen) {
-    *ret_seen = (struct seen){.next = first};
-    return kv_log_read(f->log, first, last, see, ret_seen);
-}
-
 static const char *data_file(const struct temporary *t) {
     return temporary_path(t, "data/log/data.mdb");
 }
@@ -98,8 +15,8 @@ static const char *data_file(const struct temporary *t) {
 /* ---- Identity ------------------------------------------------------------------------------ */
 
 static void new_directory_gets_an_identity(void **state) {
-    struct fixture f = {.options = {.name = "n1", .is_sole_voter = true}};
-    open_log(&f, *state);
+    struct log_fixture f = {.options = {.name = "n1", .is_sole_voter = true}};
+    fixture_open(&f, *state);
     assert_true(f.summary.is_new);
     assert_true(f.summary.identity.id != 0);
     assert_true(f.summary.identity.cluster_id != 0);
@@ -107,23 +24,25 @@ static void new_directory_gets_an_identity(void **state) {
     assert_int_equal(f.summary.identity.start_counter, 1);
     assert_int_equal(f.summary.identity.previous_counter, 0);
     assert_int_equal(f.summary.first_index, 1);
-    assert_int_equal(f.summary.last_index, 0);
-    close_log(&f);
+    fixture_close(&f);
 }
 
 static void knows_no_cluster_unless_it_is_the_sole_voter(void **state) {
-    struct fixture f = {.options = {.name = "n1"}};
-    open_log(&f, *state);
+    struct log_fixture f = {.options = {.name = "n1"}};
+    fixture_open(&f, *state);
     assert_int_equal(f.summary.identity.cluster_id, 0);
-    close_log(&f);
+    assert_int_equal(f.summary.hard.term, 0);
+    assert_int_equal(f.summary.last_index, 0);
+    assert_int_equal(f.summary.configuration.count, 0);
+    fixture_close(&f);
 }
 
 static void each_start_stores_a_new_pair_and_keeps_the_one_before(void **state) {
-    struct fixture f = {0};
-    open_log(&f, *state);
+    struct log_fixture f = {0};
+    fixture_open(&f, *state);
     struct kv_identity before = f.summary.identity;
     for (uint64_t start = 2; start < 5; start++) {
-        reopen(&f, *state);
+        fixture_reopen(&f, *state);
         struct kv_identity now = f.summary.identity;
         assert_false(f.summary.is_new);
         assert_true(now.id == before.id);
@@ -133,73 +52,73 @@ static void each_start_stores_a_new_pair_and_keeps_the_one_before(void **state) 
         assert_true(now.previous_nonce == before.start_nonce);
         before = now;
     }
-    close_log(&f);
+    fixture_close(&f);
 }
 
 static void directory_name_wins_over_the_default(void **state) {
-    struct fixture f = {0};
-    open_log(&f, *state);
+    struct log_fixture f = {0};
+    fixture_open(&f, *state);
     f.options.default_name = "container-2";
-    reopen(&f, *state);
+    fixture_reopen(&f, *state);
     assert_string_equal(f.summary.identity.name, "host");
-    close_log(&f);
+    fixture_close(&f);
 }
 
 static void refuses_a_different_name_and_tells_its_own(void **state) {
-    struct fixture f = {.options = {.name = "n1"}};
-    open_log(&f, *state);
-    close_log(&f);
+    struct log_fixture f = {.options = {.name = "n1"}};
+    fixture_open(&f, *state);
+    fixture_close(&f);
     f.options.name = "n2";
-    assert_int_equal(try_open(&f, *state), STATUS_INVALID);
+    assert_int_equal(fixture_try_open(&f, *state), STATUS_INVALID);
     assert_string_equal(f.summary.identity.name, "n1");
     assert_non_null(strstr(kv_directory_problem(f.directory), "'n1'"));
-    close_log(&f);
+    fixture_close(&f);
 
     f.options.name = "n1";
-    open_log(&f, *state);
+    fixture_open(&f, *state);
     assert_int_equal(f.summary.identity.start_counter, 2); /* the refused start left no pair */
-    close_log(&f);
+    fixture_close(&f);
 }
 
 static void refuses_to_begin_anew_where_a_state_is(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     struct kv_state_options options = {0};
     struct kv_state *store;
     struct kv_meta meta;
     struct kv_directory *directory;
     const char *path = temporary_path(*state, "data");
     assert_int_equal(kv_directory_open(path, &directory), STATUS_OK);
-    assert_int_equal(kv_state_open(directory, &options, &store, &meta), STATUS_OK);
+    assert_int_equal(kv_state_open(directory, 0, &options, &store, &meta), STATUS_OK);
     kv_state_close(store);
     kv_directory_close(directory);
 
-    assert_int_equal(try_open(&f, *state), STATUS_CORRUPT);
-    close_log(&f);
+    assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
+    fixture_close(&f);
 }
 
 /* ---- Writing and reading ------------------------------------------------------------------- */
 
 static void keeps_entries_and_vote_over_a_restart(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     struct seen seen;
-    open_log(&f, *state);
-    append(&f, 1, 10, 3);
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 10, 3);
     struct raft_hard_state hard = {.term = 7, .vote = 99};
-    assert_int_equal(write_one(&f, &(struct kv_log_batch){.hard = &hard}), STATUS_OK);
-    reopen(&f, *state);
+    assert_int_equal(fixture_write(&f, &(struct kv_log_batch){.hard = &hard}), STATUS_OK);
+    fixture_reopen(&f, *state);
     assert_int_equal(f.summary.first_index, 1);
     assert_int_equal(f.summary.last_index, 10);
     assert_int_equal(f.summary.last_term, 3);
     assert_int_equal(f.summary.hard.term, 7);
     assert_int_equal(f.summary.hard.vote, 99);
-    assert_int_equal(read_all(&f, 1, 10, &seen), STATUS_OK);
+    assert_int_equal(fixture_read(&f, 1, 10, &seen), STATUS_OK);
     assert_int_equal(seen.count, 10);
-    close_log(&f);
+    fixture_close(&f);
 }
 
 static void keeps_empty_and_largest_payloads(void **state) {
-    struct fixture f = {0};
-    open_log(&f, *state);
+    struct log_fixture f = {0};
+    fixture_open(&f, *state);
     uint8_t *large = malloc(ENTRY_BYTES_MAX);
     assert_non_null(large);
     memset(large, 0x5a, ENTRY_BYTES_MAX);
@@ -207,45 +126,46 @@ static void keeps_empty_and_largest_payloads(void **state) {
         {.index = 1, .term = 1, .type = RAFT_ENTRY_NOOP},
         {.index = 2,
          .term = 1,
-         .type = RAFT_ENTRY_CONFIGURATION,
+         .type = RAFT_ENTRY_COMMAND,
          .payload = bytes_of(large, ENTRY_BYTES_MAX)},
     };
     struct raft_hard_state hard = {.term = 1};
     struct kv_log_batch batch = {.hard = &hard, .entries = entries, .entry_count = 2};
-    assert_int_equal(write_one(&f, &batch), STATUS_OK);
-    reopen(&f, *state);
+    assert_int_equal(fixture_write(&f, &batch), STATUS_OK);
+    fixture_reopen(&f, *state);
     assert_int_equal(f.summary.last_index, 2);
     free(large);
-    close_log(&f);
+    fixture_close(&f);
 }
 
 static void truncates_and_appends_in_one_batch(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     struct seen seen;
-    open_log(&f, *state);
-    append(&f, 1, 20, 1);
-    struct raft_entry entries[] = {entry_of(16, 2, "payload-16-2."),
-                                   entry_of(17, 2, "payload-17-2.")};
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 20, 1);
+    struct raft_entry entries[] = {fixture_entry(16, 2, "payload-16-2."),
+                                   fixture_entry(17, 2, "payload-17-2.")};
     struct raft_hard_state hard = {.term = 2};
     struct kv_log_batch batch = {.hard = &hard,
                                  .truncate_from = 16,
                                  .entries = entries,
                                  .entry_count = 2};
-    assert_int_equal(write_one(&f, &batch), STATUS_OK);
-    reopen(&f, *state);
+    assert_int_equal(fixture_write(&f, &batch), STATUS_OK);
+    fixture_reopen(&f, *state);
     assert_int_equal(f.summary.last_index, 17);
     assert_int_equal(f.summary.last_term, 2);
-    assert_int_equal(read_all(&f, 1, 17, &seen), STATUS_OK);
-    assert_int_equal(read_all(&f, 18, 18, &seen), STATUS_NOT_FOUND);
-    close_log(&f);
+    assert_int_equal(fixture_read(&f, 1, 17, &seen), STATUS_OK);
+    assert_int_equal(fixture_read(&f, 18, 18, &seen), STATUS_NOT_FOUND);
+    fixture_close(&f);
 }
 
 static void writes_a_group_of_batches_in_order(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     struct seen seen;
-    open_log(&f, *state);
-    struct raft_entry a[] = {entry_of(1, 1, "payload-1-1."), entry_of(2, 1, "payload-2-1.")};
-    struct raft_entry b[] = {entry_of(2, 2, "payload-2-2.")};
+    fixture_open(&f, *state);
+    struct raft_entry a[] = {fixture_entry(1, 1, "payload-1-1."),
+                             fixture_entry(2, 1, "payload-2-1.")};
+    struct raft_entry b[] = {fixture_entry(2, 2, "payload-2-2.")};
     struct raft_hard_state hard[] = {{.term = 1}, {.term = 2}};
     struct kv_log_batch first = {.hard = &hard[0], .entries = a, .entry_count = 2};
     struct kv_log_batch second = {.hard = &hard[1],
@@ -254,34 +174,34 @@ static void writes_a_group_of_batches_in_order(void **state) {
                                   .entry_count = 1};
     const struct kv_log_batch *group[] = {&first, &second};
     assert_int_equal(kv_log_write(f.log, group, 2), STATUS_OK);
-    reopen(&f, *state);
+    fixture_reopen(&f, *state);
     assert_int_equal(f.summary.hard.term, 2);
     assert_int_equal(f.summary.last_index, 2);
-    assert_int_equal(read_all(&f, 1, 2, &seen), STATUS_OK);
+    assert_int_equal(fixture_read(&f, 1, 2, &seen), STATUS_OK);
     assert_int_equal(seen.last_term, 2);
-    close_log(&f);
+    fixture_close(&f);
 }
 
 static void reads_a_long_range_in_order(void **state) {
     enum { COUNT = 3000 };
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     struct seen seen;
-    open_log(&f, *state);
+    fixture_open(&f, *state);
     static char payloads[COUNT][32];
     static struct raft_entry entries[COUNT];
     for (size_t i = 0; i < COUNT; i++) {
         (void)snprintf(payloads[i], sizeof payloads[i], "payload-%zu-1.", i + 1);
-        entries[i] = entry_of(i + 1, 1, payloads[i]);
+        entries[i] = fixture_entry(i + 1, 1, payloads[i]);
     }
     struct raft_hard_state hard = {.term = 1};
     struct kv_log_batch batch = {.hard = &hard, .entries = entries, .entry_count = COUNT};
-    assert_int_equal(write_one(&f, &batch), STATUS_OK);
-    assert_int_equal(read_all(&f, 1, COUNT, &seen), STATUS_OK);
+    assert_int_equal(fixture_write(&f, &batch), STATUS_OK);
+    assert_int_equal(fixture_read(&f, 1, COUNT, &seen), STATUS_OK);
     assert_int_equal(seen.count, COUNT);
-    assert_int_equal(read_all(&f, 1500, 1501, &seen), STATUS_OK);
+    assert_int_equal(fixture_read(&f, 1500, 1501, &seen), STATUS_OK);
     assert_int_equal(seen.count, 2);
-    assert_int_equal(read_all(&f, COUNT, COUNT + 1, &seen), STATUS_NOT_FOUND);
-    close_log(&f);
+    assert_int_equal(fixture_read(&f, COUNT, COUNT + 1, &seen), STATUS_NOT_FOUND);
+    fixture_close(&f);
 }
 
 static enum status stop_at_three(void *context, const struct raft_entry *entry) {
@@ -291,29 +211,29 @@ static enum status stop_at_three(void *context, const struct raft_entry *entry) 
 }
 
 static void stops_reading_when_the_visitor_says_so(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     size_t count = 0;
-    open_log(&f, *state);
-    append(&f, 1, 5, 1);
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 5, 1);
     assert_int_equal(kv_log_read(f.log, 1, 5, stop_at_three, &count), STATUS_OVERLOAD);
     assert_int_equal(count, 3);
-    close_log(&f);
+    fixture_close(&f);
 }
 
 /* ---- Cutting ------------------------------------------------------------------------------- */
 
 static void cuts_in_slices_and_keeps_the_last_term(void **state) {
     enum { COUNT = 2500 };
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     struct seen seen;
     raft_index first;
-    open_log(&f, *state);
+    fixture_open(&f, *state);
     static struct raft_entry entries[COUNT];
     for (size_t i = 0; i < COUNT; i++)
-        entries[i] = entry_of(i + 1, 4, "x");
+        entries[i] = fixture_entry(i + 1, 4, "x");
     struct raft_hard_state hard = {.term = 4};
     struct kv_log_batch batch = {.hard = &hard, .entries = entries, .entry_count = COUNT};
-    assert_int_equal(write_one(&f, &batch), STATUS_OK);
+    assert_int_equal(fixture_write(&f, &batch), STATUS_OK);
 
     assert_int_equal(kv_log_cut(f.log, 2400, &first), STATUS_OK);
     assert_int_equal(first, 1001);
@@ -322,76 +242,76 @@ static void cuts_in_slices_and_keeps_the_last_term(void **state) {
     assert_int_equal(first, 2401);
     assert_int_equal(kv_log_cut(f.log, 100, &first), STATUS_OK);
     assert_int_equal(first, 2401);
-    reopen(&f, *state);
+    fixture_reopen(&f, *state);
     assert_int_equal(f.summary.first_index, 2401);
     assert_int_equal(f.summary.last_index, COUNT);
-    assert_int_equal(read_all(&f, 2400, 2400, &seen), STATUS_NOT_FOUND);
+    assert_int_equal(fixture_read(&f, 2400, 2400, &seen), STATUS_NOT_FOUND);
 
     assert_int_equal(kv_log_cut(f.log, COUNT, &first), STATUS_OK);
-    reopen(&f, *state);
+    fixture_reopen(&f, *state);
     assert_int_equal(f.summary.first_index, COUNT + 1);
     assert_int_equal(f.summary.last_index, COUNT);
     assert_int_equal(f.summary.last_term, 4);
-    append(&f, COUNT + 1, COUNT + 1, 5);
-    close_log(&f);
+    fixture_append(&f, COUNT + 1, COUNT + 1, 5);
+    fixture_close(&f);
 }
 
 static void file_stops_growing_when_it_is_cut(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     raft_index first;
-    open_log(&f, *state);
+    fixture_open(&f, *state);
     static char text[20000];
     memset(text, 'x', sizeof text - 1);
     struct raft_hard_state hard = {.term = 1};
     uint64_t half = 0;
     for (raft_index i = 1; i <= 400; i++) {
-        struct raft_entry entry = entry_of(i, 1, text);
+        struct raft_entry entry = fixture_entry(i, 1, text);
         struct kv_log_batch batch = {.hard = &hard, .entries = &entry, .entry_count = 1};
-        assert_int_equal(write_one(&f, &batch), STATUS_OK);
+        assert_int_equal(fixture_write(&f, &batch), STATUS_OK);
         if (i > 10)
             assert_int_equal(kv_log_cut(f.log, i - 10, &first), STATUS_OK);
         if (i == 200)
             half = f.log->env->used_pages;
     }
     assert_true(f.log->env->used_pages <= half + half / 4);
-    close_log(&f);
+    fixture_close(&f);
 }
 
 /* ---- Damage -------------------------------------------------------------------------------- */
 
 static void flipped_bit_in_the_last_entry_stops_the_start(void **state) {
-    struct fixture f = {0};
-    open_log(&f, *state);
-    append(&f, 1, 40, 1);
-    close_log(&f);
+    struct log_fixture f = {0};
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 40, 1);
+    fixture_close(&f);
     temporary_flip(data_file(*state), "payload-40-1.", 13, 2);
-    assert_int_equal(try_open(&f, *state), STATUS_CORRUPT);
+    assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
     assert_non_null(strstr(kv_directory_problem(f.directory), "log:"));
-    close_log(&f);
+    fixture_close(&f);
 }
 
 static void flipped_bit_in_the_middle_is_met_by_the_reader(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     struct seen seen;
-    open_log(&f, *state);
-    append(&f, 1, 100, 1);
-    close_log(&f);
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 100, 1);
+    fixture_close(&f);
     temporary_flip(data_file(*state), "payload-50-1.", 13, 2);
-    open_log(&f, *state);
-    assert_int_equal(read_all(&f, 1, 100, &seen), STATUS_CORRUPT);
+    fixture_open(&f, *state);
+    assert_int_equal(fixture_read(&f, 1, 100, &seen), STATUS_CORRUPT);
     assert_int_equal(seen.count, 49);
-    close_log(&f);
+    fixture_close(&f);
 }
 
 static void unknown_entry_version_is_told_from_damage(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     struct kv_writer writer;
     struct kv_demand demand = {0};
-    uint8_t memory[KV_LOG_ENTRY_KEY_BYTES], record[32];
-    open_log(&f, *state);
-    append(&f, 1, 1, 1);
-    struct raft_entry entry = entry_of(2, 1, "later");
-    struct bytes key = kv__log_entry_key(2, memory);
+    uint8_t memory[KV_LOG_NUMBER_KEY_BYTES], record[32];
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 1, 1);
+    struct raft_entry entry = fixture_entry(2, 1, "later");
+    struct bytes key = kv__log_number_key(KV_LOG_ENTRIES, 2, memory);
     size_t size = KV_LOG_ENTRY_EXTRA_BYTES + entry.payload.len;
     kv__log_entry_encode(&entry, key, record);
     record[KV_SEAL_BYTES] = 9;
@@ -399,12 +319,12 @@ static void unknown_entry_version_is_told_from_damage(void **state) {
     assert_int_equal(kv__writer_begin(f.log->env, &demand, true, &writer), STATUS_OK);
     enum status status = kv__writer_put(&writer, key, bytes_of(record, size));
     assert_int_equal(kv__writer_end(&writer, status), STATUS_OK);
-    close_log(&f);
-    assert_int_equal(try_open(&f, *state), STATUS_UNSUPPORTED);
-    close_log(&f);
+    fixture_close(&f);
+    assert_int_equal(fixture_try_open(&f, *state), STATUS_UNSUPPORTED);
+    fixture_close(&f);
 }
 
-static enum status delete_one(struct fixture *f, struct bytes key) {
+static enum status delete_one(struct log_fixture *f, struct bytes key) {
     struct kv_writer writer;
     struct kv_demand demand = {0};
     enum status status = kv__writer_begin(f->log->env, &demand, true, &writer);
@@ -413,90 +333,90 @@ static enum status delete_one(struct fixture *f, struct bytes key) {
 }
 
 static void missing_entry_stops_the_start(void **state) {
-    struct fixture f = {0};
-    uint8_t memory[KV_LOG_ENTRY_KEY_BYTES];
-    open_log(&f, *state);
-    append(&f, 1, 100, 1);
-    assert_int_equal(delete_one(&f, kv__log_entry_key(50, memory)), STATUS_OK);
-    close_log(&f);
-    assert_int_equal(try_open(&f, *state), STATUS_CORRUPT);
-    close_log(&f);
+    struct log_fixture f = {0};
+    uint8_t memory[KV_LOG_NUMBER_KEY_BYTES];
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 100, 1);
+    assert_int_equal(delete_one(&f, kv__log_number_key(KV_LOG_ENTRIES, 50, memory)), STATUS_OK);
+    fixture_close(&f);
+    assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
+    fixture_close(&f);
 }
 
 static void missing_vote_stops_the_start(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     uint8_t memory[KV_LOG_META_KEY_BYTES];
-    open_log(&f, *state);
-    append(&f, 1, 3, 1);
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 3, 1);
     assert_int_equal(delete_one(&f, kv__log_meta_key(KV_LOG_HARD, memory)), STATUS_OK);
-    close_log(&f);
-    assert_int_equal(try_open(&f, *state), STATUS_CORRUPT);
-    close_log(&f);
+    fixture_close(&f);
+    assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
+    fixture_close(&f);
 }
 
 static void shortened_file_is_refused_instead_of_read(void **state) {
-    struct fixture f = {0};
-    open_log(&f, *state);
-    append(&f, 1, 100, 1);
-    close_log(&f);
+    struct log_fixture f = {0};
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 100, 1);
+    fixture_close(&f);
     temporary_truncate(data_file(*state), 3 * 4096);
-    assert_int_equal(try_open(&f, *state), STATUS_CORRUPT);
+    assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
     assert_non_null(strstr(kv_directory_problem(f.directory), "missing at its end"));
-    close_log(&f);
+    fixture_close(&f);
 }
 
 static void file_that_is_no_environment_is_refused(void **state) {
-    struct fixture f = {0};
-    open_log(&f, *state);
-    close_log(&f);
+    struct log_fixture f = {0};
+    fixture_open(&f, *state);
+    fixture_close(&f);
     temporary_truncate(data_file(*state), 100);
-    assert_int_equal(try_open(&f, *state), STATUS_CORRUPT);
-    close_log(&f);
+    assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
+    fixture_close(&f);
 }
 
 static void nothing_is_written_after_a_failed_commit(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     raft_index first;
-    open_log(&f, *state);
-    append(&f, 1, 3, 1);
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 3, 1);
     f.log->env->has_failed = true; /* as a failed sync leaves it */
     struct raft_hard_state hard = {.term = 2};
     struct kv_log_batch vote = {.hard = &hard, .is_essential = true};
-    assert_int_equal(write_one(&f, &vote), STATUS_IO);
+    assert_int_equal(fixture_write(&f, &vote), STATUS_IO);
     assert_int_equal(kv_log_cut(f.log, 2, &first), STATUS_IO);
-    close_log(&f);
+    fixture_close(&f);
 }
 
 /* ---- A full disk --------------------------------------------------------------------------- */
 
 #define DISK_BYTES (8 * MIB)
 
-static void open_on_small_disk(struct fixture *f, struct temporary *t) {
+static void open_on_small_disk(struct log_fixture *f, struct temporary *t) {
     if (!temporary_mount(t, DISK_BYTES)) {
         print_message("skipped: no permission to mount a tmpfs\n");
         skip();
     }
     f->options.reserve_bytes = 1 * MIB;
-    open_log(f, t);
-    append(f, 1, 3, 1);
+    fixture_open(f, t);
+    fixture_append(f, 1, 3, 1);
     temporary_fill(t, 0);
 }
 
 /* Writes client entries until the disk has no more room; returns the next index. */
-static raft_index write_until_full(struct fixture *f, raft_index next) {
+static raft_index write_until_full(struct log_fixture *f, raft_index next) {
     static char text[30000];
     memset(text, 'y', sizeof text - 1);
-    struct raft_entry entry = entry_of(next, 1, text);
+    struct raft_entry entry = fixture_entry(next, 1, text);
     struct kv_log_batch batch = {.entries = &entry, .entry_count = 1};
     enum status status;
-    while ((status = write_one(f, &batch)) == STATUS_OK)
+    while ((status = fixture_write(f, &batch)) == STATUS_OK)
         entry.index++;
     assert_int_equal(status, STATUS_DISK_FULL);
     return entry.index;
 }
 
 static void full_disk_refuses_clients_and_still_takes_votes(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     open_on_small_disk(&f, *state);
     raft_index next = write_until_full(&f, 4);
     assert_int_equal(f.log->last, next - 1);
@@ -513,26 +433,26 @@ static void full_disk_refuses_clients_and_still_takes_votes(void **state) {
         const struct kv_log_batch *group[] = {&vote, &first};
         assert_int_equal(kv_log_write(f.log, group, 2), STATUS_OK);
     }
-    reopen(&f, *state);
+    fixture_reopen(&f, *state);
     assert_int_equal(f.summary.hard.term, 59);
     assert_int_equal(f.summary.last_index, next);
-    close_log(&f);
+    fixture_close(&f);
 }
 
 static void works_again_once_there_is_room(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     open_on_small_disk(&f, *state);
     raft_index next = write_until_full(&f, 4);
     temporary_unfill(*state);
     assert_true(kv_log_has_room(f.log, 64 * KIB));
-    struct raft_entry entry = entry_of(next, 1, "again");
-    assert_int_equal(write_one(&f, &(struct kv_log_batch){.entries = &entry, .entry_count = 1}),
+    struct raft_entry entry = fixture_entry(next, 1, "again");
+    assert_int_equal(fixture_write(&f, &(struct kv_log_batch){.entries = &entry, .entry_count = 1}),
                      STATUS_OK);
-    close_log(&f);
+    fixture_close(&f);
 }
 
 static void cutting_makes_room_on_a_full_disk(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     raft_index first;
     open_on_small_disk(&f, *state);
     temporary_unfill(*state);
@@ -541,21 +461,21 @@ static void cutting_makes_room_on_a_full_disk(void **state) {
     assert_int_equal(kv_log_cut(f.log, next - 1, &first), STATUS_OK);
     struct raft_hard_state hard = {.term = 2};
     struct kv_log_batch vote = {.hard = &hard, .is_essential = true};
-    assert_int_equal(write_one(&f, &vote), STATUS_OK);
-    assert_int_equal(write_one(&f, &vote), STATUS_OK);
+    assert_int_equal(fixture_write(&f, &vote), STATUS_OK);
+    assert_int_equal(fixture_write(&f, &vote), STATUS_OK);
     assert_true(kv_log_has_room(f.log, 4096));
-    append(&f, next, next + 20, 2);
-    close_log(&f);
+    fixture_append(&f, next, next + 20, 2);
+    fixture_close(&f);
 }
 
 static void starts_on_a_full_disk(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     open_on_small_disk(&f, *state);
     (void)write_until_full(&f, 4);
     for (int i = 0; i < 20; i++)
-        reopen(&f, *state);
+        fixture_reopen(&f, *state);
     assert_int_equal(f.summary.identity.start_counter, 21);
-    close_log(&f);
+    fixture_close(&f);
 }
 
 /* ---- Threads ------------------------------------------------------------------------------- */
@@ -567,7 +487,7 @@ static enum status count_entry(void *context, const struct raft_entry *entry) {
 }
 
 static void *read_again_and_again(void *context) {
-    struct fixture *f = context;
+    struct log_fixture *f = context;
     for (int i = 0; i < 200; i++) {
         size_t count = 0;
         assert_int_equal(kv_log_read(f->log, 1, 10, count_entry, &count), STATUS_OK);
@@ -579,14 +499,14 @@ static void *read_again_and_again(void *context) {
 }
 
 static void another_thread_reads_while_it_is_written(void **state) {
-    struct fixture f = {0};
+    struct log_fixture f = {0};
     pthread_t reader;
-    open_log(&f, *state);
-    append(&f, 1, 10, 1);
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 10, 1);
     assert_int_equal(pthread_create(&reader, NULL, read_again_and_again, &f), 0);
-    append(&f, 11, 100, 1);
+    fixture_append(&f, 11, 100, 1);
     assert_int_equal(pthread_join(reader, NULL), 0);
-    close_log(&f);
+    fixture_close(&f);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_setup, temporary_teardown)

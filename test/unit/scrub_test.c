@@ -169,11 +169,11 @@ static void finds_a_damaged_entry(void **state) {
 static void finds_a_missing_entry_and_a_damaged_vote(void **state) {
     struct log_fixture f;
     struct kv_scrub scrub = {0};
-    uint8_t memory[KV_LOG_ENTRY_KEY_BYTES];
+    uint8_t memory[KV_LOG_NUMBER_KEY_BYTES];
     uint8_t meta[KV_LOG_META_KEY_BYTES];
     open_log(&f, *state);
     append(&f, 1, 100);
-    write_raw(f.log->env, kv__log_entry_key(50, memory), (struct bytes){0});
+    write_raw(f.log->env, kv__log_number_key(KV_LOG_ENTRIES, 50, memory), (struct bytes){0});
     assert_int_equal(kv_log_scrub(f.log, &scrub, SIZE_MAX), STATUS_CORRUPT);
     assert_int_equal(scrub.mismatches, 1);
     write_raw(f.log->env, kv__log_meta_key(KV_LOG_HARD, meta), bytes_of_text("no vote at all"));

@@ -104,6 +104,7 @@ static void inspecting_tells_what_was_saved(void **state) {
         assert_int_equal(info.version, 1);
         assert_int_equal(info.cluster_id, CLUSTER);
         assert_int_equal(info.records, 3002);
+        assert_int_equal(info.configuration.count, 0);
         assert_int_equal(info.bytes, s.len);
         assert_true(info.hash == f.meta.hash);
         assert_memory_equal(&info.meta, &f.meta, sizeof info.meta);
@@ -283,6 +284,25 @@ static void failure_stays(void **state) {
 
 /* ---- Restoring ----------------------------------------------------------------------------- */
 
+static void assert_alone(const struct kv_log_summary *summary, const struct kv_meta *meta) {
+    const struct raft_configuration *configuration = &summary->configuration;
+    assert_int_equal(configuration->index, meta->applied_index);
+    assert_int_equal(configuration->count, 1);
+    assert_true(configuration->members[0].id == summary->identity.id);
+    assert_string_equal(configuration->members[0].name, "restored");
+    assert_memory_equal(&summary->configuration_before, configuration, sizeof *configuration);
+}
+
+/* The scrub has compared count and hash with the records. */
+static void assert_same_but_for_the_configuration(const struct kv_meta *read,
+                                                  const struct kv_meta *meta) {
+    struct kv_meta expected = *meta;
+    assert_in_range(read->record_count, meta->record_count, meta->record_count + 1);
+    expected.record_count = read->record_count;
+    expected.hash = read->hash;
+    assert_memory_equal(read, &expected, sizeof expected);
+}
+
 static void assert_restored(const struct temporary *t, const char *name,
                             const struct kv_meta *meta) {
     struct kv_directory *directory;
@@ -295,7 +315,7 @@ static void assert_restored(const struct temporary *t, const char *name,
     struct kv_scrub scrub = {0};
     assert_int_equal(kv_directory_open(temporary_path(t, name), &directory), STATUS_OK);
     assert_int_equal(kv_log_open(directory, &log_options, &log, &summary), STATUS_OK);
-    assert_int_equal(kv_state_open(directory, &state_options, &store, &read), STATUS_OK);
+    assert_int_equal(kv_state_open(directory, 0, &state_options, &store, &read), STATUS_OK);
     assert_false(summary.is_new);
     assert_true(summary.identity.id != 0);
     assert_true(summary.identity.cluster_id != 0 && summary.identity.cluster_id != CLUSTER);
@@ -303,18 +323,19 @@ static void assert_restored(const struct temporary *t, const char *name,
     assert_int_equal(summary.first_index, meta->applied_index + 1);
     assert_int_equal(summary.last_index, meta->applied_index);
     assert_int_equal(summary.last_term, meta->applied_term);
-    assert_int_equal(summary.hard.term, meta->applied_term);
+    assert_int_equal(summary.hard.term, meta->applied_term + 1);
     assert_int_equal(summary.hard.vote, summary.identity.id);
-    assert_memory_equal(&read, meta, sizeof read);
+    assert_alone(&summary, &read);
     assert_int_equal(kv_state_scrub(store, &scrub, SIZE_MAX), STATUS_OK);
-    assert_int_equal(scrub.checked, meta->record_count);
+    assert_int_equal(scrub.checked, read.record_count);
     assert_int_equal(scrub.walks, 1);
+    assert_same_but_for_the_configuration(&read, meta);
     kv_state_close(store);
     kv_log_close(log);
     kv_directory_close(directory);
 }
 
-static void restored_state_has_the_same_count_and_hash(void **state) {
+static void restored_state_has_the_same_records(void **state) {
     struct state_fixture f = {0};
     struct kv_snapshot_info info;
     state_open(&f, *state);
@@ -325,18 +346,38 @@ static void restored_state_has_the_same_count_and_hash(void **state) {
     assert_restored(*state, "copy", &meta);
     assert_false(kv__path_exists(temporary_path(*state, "copy/restore")));
 
-    /* And again from the copy: the same stream. */
+    /* And again from the copy: the same records, and its configuration. */
     struct state_fixture copy = {0};
     assert_int_equal(kv_directory_open(temporary_path(*state, "copy"), &copy.directory), STATUS_OK);
-    assert_int_equal(kv_state_open(copy.directory, &copy.options, &copy.state, &copy.meta),
+    assert_int_equal(kv_state_open(copy.directory, 0, &copy.options, &copy.state, &copy.meta),
                      STATUS_OK);
     struct stream again = save(&copy);
-    assert_int_equal(again.len, s.len);
-    assert_memory_equal(again.data, s.data, s.len);
     assert_int_equal(inspect(&again, 999, &info), STATUS_OK);
+    assert_int_equal(info.records, meta.record_count + 1);
+    assert_int_equal(info.configuration.index, meta.applied_index);
+    assert_int_equal(info.configuration.count, 1);
+    assert_string_equal(info.configuration.members[0].name, "restored");
     free(again.data);
     free(s.data);
     state_close(&copy);
+    state_close(&f);
+}
+
+static void restored_cluster_has_its_own_configuration_alone(void **state) {
+    struct state_fixture f = {0};
+    struct kv_snapshot_info info;
+    state_open(&f, *state);
+    fill(&f);
+    state_put_configuration(&f, 3, 40);
+    state_flush(&f);
+    struct stream s = save(&f);
+    struct kv_meta meta = f.meta;
+    assert_int_equal(inspect(&s, 4096, &info), STATUS_OK);
+    assert_int_equal(info.configuration.index, 40);
+    assert_int_equal(info.configuration.count, 3);
+    assert_int_equal(restore_to(*state, "copy", &s), STATUS_OK);
+    assert_restored(*state, "copy", &meta);
+    free(s.data);
     state_close(&f);
 }
 
@@ -483,7 +524,8 @@ int main(void) {
         TEST(frame_left_out_is_noticed),
         TEST(later_version_is_told_from_damage),
         TEST(failure_stays),
-        TEST(restored_state_has_the_same_count_and_hash),
+        TEST(restored_state_has_the_same_records),
+        TEST(restored_cluster_has_its_own_configuration_alone),
         TEST(restore_takes_several_transactions),
         TEST(restore_refuses_a_directory_in_use),
         TEST(failed_restore_leaves_nothing_behind),

@@ -1,5 +1,8 @@
 #include "support/state_fixture.h"
 
+#include "kv/machine.h"
+#include "support/log_fixture.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +13,7 @@
 enum status state_try_open(struct state_fixture *f, const struct temporary *t) {
     enum status status = kv_directory_open(temporary_path(t, "data"), &f->directory);
     assert_int_equal(status, STATUS_OK);
-    return kv_state_open(f->directory, &f->options, &f->state, &f->meta);
+    return kv_state_open(f->directory, 0, &f->options, &f->state, &f->meta);
 }
 
 void state_open(struct state_fixture *f, const struct temporary *t) {
@@ -59,18 +62,32 @@ static void forget(struct state_fixture *f, struct bytes key) {
     f->meta.hash -= kv__record_hash(record);
 }
 
-void state_put(struct state_fixture *f, const char *name, struct bytes body) {
-    uint8_t memory[KV_INTERNAL_KEY_BYTES_MAX];
-    struct bytes key = internal_key(name, memory);
+static void put_record(struct state_fixture *f, struct bytes key, struct bytes body) {
     uint8_t *record;
     size_t len = KV_SEAL_BYTES + body.len;
-    forget(f, key);
     assert_int_equal(kv__overlay_put(f->overlay, key, len, &record), STATUS_OK);
     memcpy(record + KV_SEAL_BYTES, body.data, body.len);
     kv__record_seal(key, record, len);
     f->meta.record_count++;
-    f->meta.key_count++;
     f->meta.hash += kv__record_hash(bytes_of(record, len));
+}
+
+void state_put(struct state_fixture *f, const char *name, struct bytes body) {
+    uint8_t memory[KV_INTERNAL_KEY_BYTES_MAX];
+    struct bytes key = internal_key(name, memory);
+    forget(f, key);
+    put_record(f, key, body);
+    f->meta.key_count++;
+}
+
+void state_put_configuration(struct state_fixture *f, size_t voters, raft_index index) {
+    uint8_t body[8 + RAFT_CONFIGURATION_BYTES_MAX];
+    struct raft_configuration configuration = fixture_voters(voters, index);
+    struct wire_writer w = wire_writer_of(body, sizeof body);
+    wire_put_u64(&w, index);
+    size_t len =
+        w.len + raft_configuration_encode(&configuration, body + w.len, sizeof body - w.len);
+    put_record(f, kv__configuration_key(), bytes_of(body, len));
 }
 
 void state_put_text(struct state_fixture *f, const char *key, const char *body) {

@@ -26,6 +26,9 @@ void state_put(struct state_fixture *f, const char *key, struct bytes body);
 void state_put_text(struct state_fixture *f, const char *key, const char *body);
 void state_delete(struct state_fixture *f, const char *key);
 
+/* The configuration's record: voters 1 .. `voters`, as of `index`. */
+void state_put_configuration(struct state_fixture *f, size_t voters, raft_index index);
+
 /* Keys "key-<from>" to "key-<to>", each with a body that tells its number. */
 void state_put_many(struct state_fixture *f, size_t from, size_t to);
 
