@@ -1,98 +1,37 @@
 /* Channels and queues: calls that start, and completions that come back. */
 #include "rpc/client.h"
+#include "rpc/channel.h"
 
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
-#include <grpc/grpc_security.h>
 #include <grpc/support/time.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* An answer that a client takes: a scan of 1 MiB with its wrapping, and room for later ones. */
 #define ANSWER_BYTES_MAX (16 * MIB)
 
+#define KEEPALIVE_MS 10000
+#define KEEPALIVE_TIMEOUT_MS 5000
+
 /* Far enough to mean "no limit", near enough that no sum overflows: a year. */
 #define TIMEOUT_MS_MAX ((uint64_t)365 * 24 * 3600 * 1000)
 
-/* ---- Addresses ----------------------------------------------------------------------------- */
-
-static bool port_is_valid(const char *text) {
-    size_t digits = strspn(text, "0123456789");
-    return digits >= 1 && digits <= 5 && text[digits] == '\0' && atol(text) <= 65535;
-}
-
-/* host:port or [IPv6]:port. */
-static bool address_is_valid(const char *address) {
-    const char *colon = strrchr(address, ':');
-    if (colon == NULL || colon == address || strlen(address) >= ADDRESS_BYTES_MAX)
-        return false;
-    bool has_brackets = address[0] == '[' && colon[-1] == ']';
-    if (!has_brackets && strcspn(address, ":[]/%") != (size_t)(colon - address))
-        return false;
-    return port_is_valid(colon + 1);
-}
-
-/* "dns:///host:port", escaped: the scheme is spelled out so that no host name is taken for one. */
-static void target_of(const char *address, char *ret_target) {
-    char *end = stpcpy(ret_target, "dns:///");
-    for (const char *c = address; *c != '\0'; c++) {
-        if (*c == '[' || *c == ']' || *c == '%')
-            end += sprintf(end, "%%%02X", (unsigned)*c);
-        else
-            *end++ = *c;
-    }
-    *end = '\0';
-}
-
-/* ---- Channels ------------------------------------------------------------------------------ */
-
-static grpc_arg integer_arg(const char *key, int value) {
-    return (grpc_arg){
-        .type = GRPC_ARG_INTEGER,
-        .key = (char *)key, /* the core only reads it */
-        .value = {.integer = value},
-    };
-}
-
-static grpc_channel *channel_new(const char *address) {
-    grpc_arg args[] = {
-        /* After an outage the first attempt should find the server soon. */
-        integer_arg("grpc.initial_reconnect_backoff_ms", 100),
-        integer_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500),
-        /* Despite its name, how long one attempt to connect may take: two round trips around the
-         * world, and one lost packet. */
-        integer_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000),
-        integer_arg(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1000),
-        /* A machine that vanished is otherwise kept for many minutes. */
-        integer_arg(GRPC_ARG_KEEPALIVE_TIME_MS, 10000),
-        integer_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5000),
-        integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (int)ANSWER_BYTES_MAX),
-        /* Whether a call may be repeated is not the library's to decide. */
-        integer_arg(GRPC_ARG_ENABLE_RETRIES, 0),
-        integer_arg(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1),
-        /* A proxy that the environment names is not meant for us. */
-        integer_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
-        integer_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
-    };
-    grpc_channel_args channel_args = {.num_args = sizeof args / sizeof args[0], .args = args};
-    char target[3 * ADDRESS_BYTES_MAX + 8];
-    target_of(address, target);
-    grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
-    grpc_channel *channel = grpc_channel_create(target, credentials, &channel_args);
-    grpc_channel_credentials_release(credentials);
-    return channel;
-}
+/* ---- Clients ------------------------------------------------------------------------------- */
 
 enum status rpc_client_new_on(struct rpc_queue *queue, const char *address,
                               struct rpc_client **ret_client) {
-    if (!address_is_valid(address))
+    static const struct rpc__channel_config config = {
+        .keepalive_ms = KEEPALIVE_MS,
+        .keepalive_timeout_ms = KEEPALIVE_TIMEOUT_MS,
+        .receive_bytes_max = ANSWER_BYTES_MAX,
+    };
+    if (!rpc__address_is_valid(address))
         return STATUS_INVALID;
     struct rpc_client *client = calloc(1, sizeof *client);
     if (client == NULL)
         return STATUS_NO_MEMORY;
     client->queue = queue;
-    client->channel = channel_new(address);
-    CHECK(client->channel != NULL);
+    client->channel = rpc__channel_new(address, &config);
     LIST_INIT(&client->underway);
     pthread_mutex_lock(&queue->lock);
     queue->client_count++;

@@ -1,5 +1,6 @@
 #include "rpc/server.h"
 
+#include <grpc/support/time.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,7 +66,7 @@ void rpc__queue_give_back(struct rpc__queue *queue, struct rpc_call *call) {
     queue->free_count++;
 }
 
-/* ---- Answers from other threads -------------------------------------------------------------- */
+/* ---- From other threads ---------------------------------------------------------------------- */
 
 void rpc__queue_return(struct rpc__queue *queue, struct rpc_call *call) {
     struct rpc_call *top = atomic_load_explicit(&queue->returned, memory_order_relaxed);
@@ -89,9 +90,30 @@ static struct rpc_call *reverse(struct rpc_call *list) {
     return reversed;
 }
 
+void rpc__queue_post(struct rpc__queue *queue, struct rpc__job *job) {
+    struct rpc__job *top = atomic_load_explicit(&queue->jobs, memory_order_relaxed);
+    do {
+        job->next = top;
+    } while (!atomic_compare_exchange_weak_explicit(&queue->jobs, &top, job, memory_order_release,
+                                                    memory_order_relaxed));
+    if (top == NULL)
+        rpc__batch_start(queue->waker, NULL, 0, &queue->woken);
+}
+
+/* In no particular order. */
+static void run_jobs(struct rpc__queue *queue) {
+    struct rpc__job *list = atomic_exchange_explicit(&queue->jobs, NULL, memory_order_acquire);
+    while (list != NULL) {
+        struct rpc__job *job = list;
+        list = job->next;
+        job->run(job);
+    }
+}
+
 static void on_woken(struct rpc__event *event, bool is_ok) {
     (void)is_ok; /* an empty batch cannot fail */
     struct rpc__queue *queue = CONTAINER_OF(event, struct rpc__queue, woken);
+    run_jobs(queue);
     struct rpc_call *list =
         reverse(atomic_exchange_explicit(&queue->returned, NULL, memory_order_acquire));
     while (list != NULL) {
@@ -119,17 +141,61 @@ bool rpc__queue_is_own(const struct rpc__queue *queue) {
     return queue == own_queue;
 }
 
+void rpc__timer_set(struct rpc__queue *queue, struct rpc__timer *timer, uint64_t after_ms) {
+    rpc__timer_clear(timer);
+    timer->at = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                             gpr_time_from_millis((int64_t)after_ms, GPR_TIMESPAN));
+    timer->is_set = true;
+    LIST_INSERT_HEAD(&queue->timers, timer, link);
+}
+
+void rpc__timer_clear(struct rpc__timer *timer) {
+    if (timer->is_set)
+        LIST_REMOVE(timer, link);
+    timer->is_set = false;
+}
+
+/* When the thread has to look again, if nothing comes. */
+static gpr_timespec next_look(struct rpc__queue *queue) {
+    gpr_timespec next = gpr_inf_future(GPR_CLOCK_MONOTONIC);
+    struct rpc__timer *timer;
+    LIST_FOREACH (timer, &queue->timers, link)
+        next = gpr_time_min(next, timer->at);
+    return next;
+}
+
+/* One at a time: what it runs may set others. */
+static bool run_timer(struct rpc__queue *queue, gpr_timespec now) {
+    struct rpc__timer *timer;
+    LIST_FOREACH (timer, &queue->timers, link) {
+        if (gpr_time_cmp(timer->at, now) > 0)
+            continue;
+        rpc__timer_clear(timer);
+        timer->run(timer);
+        return true;
+    }
+    return false;
+}
+
+static void run_timers(struct rpc__queue *queue) {
+    if (LIST_EMPTY(&queue->timers))
+        return;
+    gpr_timespec now = gpr_now(GPR_CLOCK_MONOTONIC);
+    while (run_timer(queue, now))
+        ;
+}
+
 static void *run(void *argument) {
     struct rpc__queue *queue = argument;
     own_queue = queue;
     for (;;) {
-        grpc_event next =
-            grpc_completion_queue_next(queue->cq, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+        grpc_event next = grpc_completion_queue_next(queue->cq, next_look(queue), NULL);
         if (next.type == GRPC_QUEUE_SHUTDOWN)
             break;
-        CHECK(next.type == GRPC_OP_COMPLETE);
         struct rpc__event *event = next.tag;
-        event->run(event, next.success != 0);
+        if (next.type == GRPC_OP_COMPLETE)
+            event->run(event, next.success != 0);
+        run_timers(queue);
     }
     own_queue = NULL; /* of a server that never started, run() drains on its owner's thread */
     return NULL;
@@ -140,6 +206,7 @@ void rpc__queue_init(struct rpc__queue *queue, struct rpc_server *server) {
     queue->cq = grpc_completion_queue_create_for_next(NULL);
     grpc_server_register_completion_queue(server->grpc, queue->cq, NULL);
     queue->woken.run = on_woken;
+    LIST_INIT(&queue->timers);
     queue->waker = waker_new(queue->cq);
 }
 

@@ -11,6 +11,7 @@
 #include "check.h"
 #include "kv/kv.h"
 #include "node_status.h"
+#include "raft/raft.h"
 #include "status.h"
 
 #include <stdbool.h>
@@ -20,6 +21,159 @@
 /* Once in a process, before and after everything else here. */
 void rpc_init(void);
 void rpc_shutdown(void);
+
+/* ---- Links: streams between nodes ------------------------------------------------------------
+ *
+ * A link is one stream to another node, dialled by us or accepted by our server; it carries frames
+ * both ways. A frame is a hello, a Raft message, or bytes that the room does not look into.
+ *
+ * The first frame of each side is its hello: send it as soon as the link is up. A peer's other
+ * frames are handed over once its hello was; a peer that begins with something else is cut off, and
+ * so is one that sends what cannot be decoded. A hello of another protocol version is answered here
+ * with a refusal that says so.
+ *
+ * Frames arrive whole, and in the order they were sent, but for one liberty: appends and bytes may
+ * be overtaken by hellos and by Raft's other, small messages, so that a heartbeat never waits for
+ * megabytes. A link that breaks loses what was on its way.
+ *
+ * Ownership: from on_link_up() on the link is its holder's too, until rpc_link_release(), which is
+ * due after on_link_down() has begun. In between every function may be called, from any thread,
+ * also when the link is down. Links and messages may outlive the server, not rpc_shutdown(). */
+
+struct rpc_link;
+struct rpc_server;
+
+/* One start of a node: the how manieth of its directory, and a random number. All 0: none. */
+struct rpc_start {
+    uint64_t counter;
+    uint64_t nonce;
+};
+
+/* Why a link is refused for good; values as on the wire. */
+enum rpc_refusal {
+    RPC_REFUSAL_NONE = 0,
+    RPC_REFUSAL_PROTOCOL = 1, /* another protocol version; said by the room itself */
+    RPC_REFUSAL_CLUSTER = 2,
+    RPC_REFUSAL_RECEIVER = 3,    /* it was meant for another identity */
+    RPC_REFUSAL_REMOVED = 4,     /* the identity was removed from the cluster */
+    RPC_REFUSAL_ROLLED_BACK = 5, /* the directory was copied or rolled back */
+    RPC_REFUSAL_DUPLICATE = 6,   /* two nodes of one name or identity */
+    RPC_REFUSAL_OTHER = 7,       /* read the text; also a code of a later version */
+};
+
+#define RPC_PROTOCOL_VERSION 1
+
+/* Texts end with a zero; empty: not known. */
+struct rpc_hello {
+    char software_version[NAME_BYTES_MAX];
+    char cluster_label[ADDRESS_BYTES_MAX];
+    uint64_t cluster_id; /* 0: blank */
+    raft_id sender;
+    raft_id receiver; /* 0: the sender does not know who answers there */
+    char name[NAME_BYTES_MAX];
+    struct rpc_start start;        /* of the sender, at present */
+    struct rpc_start start_before; /* the one before it */
+    struct rpc_start remembered;   /* the receiver's newest that the sender has seen */
+    struct rpc_start proof;        /* the sender's, of the counter that the receiver remembered */
+    char address[ADDRESS_BYTES_MAX];
+    char http_address[ADDRESS_BYTES_MAX];
+    char region[NAME_BYTES_MAX];
+    bool is_blank;
+    enum rpc_refusal refusal; /* set: the sender ends the link after this */
+    char refusal_text[256];
+};
+
+/* What the room carries without looking. At most RPC_LINK_BYTES_MAX at a time. */
+enum rpc_bytes_kind { RPC_BYTES_FOUNDING, RPC_BYTES_NOTE };
+#define RPC_LINK_BYTES_MAX (256 * KIB)
+
+/* A peer's message with its entries and their payloads; the holder's until
+ * rpc_peer_message_free(). */
+struct rpc_peer_message;
+
+/* All on completion-queue threads, those of one link on one thread: hand over and return. A link
+ * that is up always comes down. */
+struct rpc_link_handlers {
+    void (*on_link_up)(void *context, struct rpc_link *link);
+    /* `hello` is borrowed for the call. Hellos may be repeated. */
+    void (*on_link_hello)(void *context, struct rpc_link *link, const struct rpc_hello *hello);
+    void (*on_link_message)(void *context, struct rpc_link *link, struct rpc_peer_message *message);
+    /* `bytes` are borrowed for the call. */
+    void (*on_link_bytes)(void *context, struct rpc_link *link, enum rpc_bytes_kind kind,
+                          struct bytes bytes);
+    /* The last of this link. */
+    void (*on_link_down)(void *context, struct rpc_link *link);
+};
+
+/* The holder's memory beside the message: `message_user_bytes` of the server's config, zeroed,
+ * aligned for anything. */
+void *rpc_peer_message_user(struct rpc_peer_message *message);
+/* Well-formed: kinds and types are known, indexes and terms are below 2^62, and an append's entries
+ * follow each other. Whether the rest makes sense is for the engine. */
+const struct raft_message *rpc_peer_message_raft(const struct rpc_peer_message *message);
+/* Any thread. A link whose messages are not given back stops receiving at a bound (4 MiB), and its
+ * peer has to wait; no other link does. */
+void rpc_peer_message_free(struct rpc_peer_message *message);
+
+/* Send. Copies what it needs; never waits.
+ *
+ * STATUS_OVERLOAD     too much waits already; nothing was queued. Appends and bytes have 8 MiB, the
+ *                     small messages 1024 places of their own.
+ * STATUS_UNAVAILABLE  the link is down, or being closed.
+ * STATUS_INVALID      larger than a frame may be (RPC_LINK_BYTES_MAX; 3 MiB for an append). */
+MUST_USE enum status rpc_link_send_hello(struct rpc_link *link, const struct rpc_hello *hello);
+/* `entries` are an append's, prev_index + 1 and on, with their payloads; `message->append.entries`
+ * is not looked at. At most RAFT_APPEND_ENTRIES_MAX. */
+MUST_USE enum status rpc_link_send_message(struct rpc_link *link,
+                                           const struct raft_message *message,
+                                           const struct raft_entry *entries, size_t count);
+MUST_USE enum status rpc_link_send_bytes(struct rpc_link *link, enum rpc_bytes_kind kind,
+                                         struct bytes bytes);
+
+/* End the link once what is queued has left. on_link_down() follows. A dialled link's successor is
+ * opened after a pause. Calling it again does nothing. */
+void rpc_link_close(struct rpc_link *link);
+/* The same at once. */
+void rpc_link_cancel(struct rpc_link *link);
+void rpc_link_release(struct rpc_link *link);
+
+/* At first a dialled link's is that of its dialer's config, an accepted one's is NULL. */
+void *rpc_link_user(const struct rpc_link *link);
+void rpc_link_set_user(struct rpc_link *link, void *user);
+bool rpc_link_is_incoming(const struct rpc_link *link);
+/* The other end of the connection as the network sees it, for people. */
+const char *rpc_link_remote(const struct rpc_link *link);
+
+/* Keeps one link open to an address, over a TCP connection of its own: for as long as it lives it
+ * opens the next when one breaks. A peer that comes back is reached within 0.5 s. */
+struct rpc_dial;
+
+struct rpc_dial_config {
+    const char *address; /* host:port; copied */
+    void *user;          /* of its links at first */
+    /* When the connection was silent for keepalive_ms the peer is asked, and the link breaks when
+     * it does not answer within keepalive_timeout_ms. Both at least 10. Together they bound how
+     * long a vanished machine goes unnoticed; on a slow line the answer queues behind what is being
+     * sent.
+     */
+    uint64_t keepalive_ms;
+    uint64_t keepalive_timeout_ms;
+};
+
+/* The handlers are those of the server, which has been started; its threads do the work.
+ *
+ * STATUS_INVALID    the address is not host:port.
+ * STATUS_NO_MEMORY  nothing was made. */
+MUST_USE enum status rpc_dial_new(struct rpc_server *server, const struct rpc_dial_config *config,
+                                  struct rpc_dial **ret_dial);
+/* The peer has moved: the link breaks, and the next goes there. The same address changes nothing.
+ * Any thread.
+ *
+ * STATUS_INVALID  the address is not host:port; nothing changed. */
+MUST_USE enum status rpc_dial_set_address(struct rpc_dial *dial, const char *address);
+/* Cuts the link off, waits for its last event, and forgets the peer. Before rpc_server_free(), and
+ * not on a completion-queue thread. */
+void rpc_dial_free(struct rpc_dial *dial);
 
 /* ---- Server -------------------------------------------------------------------------------- */
 
@@ -39,12 +193,15 @@ struct rpc_handlers {
     void (*on_snapshot)(void *context, struct rpc_stream *stream);
     /* Copy what is published. */
     void (*on_status)(void *context, struct node_status *ret_status);
+    /* Streams from and to other nodes; without an on_up() there are none. */
+    struct rpc_link_handlers links;
 };
 
 struct rpc_server_config {
-    const char *address; /* host:port; "[::]:9000" is dual-stack; port 0: a free one */
-    unsigned threads;    /* completion-queue threads, 1 to 16 */
-    size_t user_bytes;   /* zeroed memory beside each call for its holder: rpc_call_user() */
+    const char *address;       /* host:port; "[::]:9000" is dual-stack; port 0: a free one */
+    unsigned threads;          /* completion-queue threads, 1 to 16 */
+    size_t user_bytes;         /* zeroed memory beside each call for its holder: rpc_call_user() */
+    size_t message_user_bytes; /* likewise beside each peer's message: rpc_peer_message_user() */
     struct rpc_handlers handlers;
 };
 

@@ -24,8 +24,8 @@
 #define KEEPALIVE_MS 30000
 #define KEEPALIVE_TIMEOUT_MS 10000
 
-/* Clients may ping this often. Go's would otherwise be cut off. */
-#define CLIENT_PING_MS_MIN 5000
+/* Clients may ping this often. Go's and our own peers would otherwise be cut off. */
+#define CLIENT_PING_MS_MIN 5
 
 /* ---- Settings ------------------------------------------------------------------------------ */
 
@@ -81,6 +81,7 @@ static void on_stopped(struct rpc__event *event, bool is_ok) {
 static void init_fields(struct rpc_server *server, const struct rpc_server_config *config) {
     server->handlers = config->handlers;
     server->user_bytes = config->user_bytes;
+    server->message_user_bytes = config->message_user_bytes;
     server->queue_count = config->threads;
     server->leader = grpc_empty_slice();
     server->stopped.run = on_stopped;
@@ -88,6 +89,7 @@ static void init_fields(struct rpc_server *server, const struct rpc_server_confi
     pthread_mutex_init(&server->stop_lock, NULL);
     pthread_cond_init(&server->stop_changed, NULL);
     rpc__health_init(&server->health);
+    rpc__links_init(&server->links);
     server->index = rpc__index_new();
 }
 
@@ -195,6 +197,7 @@ static void wait_until_stopped(struct rpc_server *server) {
 void rpc_server_free(struct rpc_server *server) {
     if (server == NULL)
         return;
+    CHECK(server->links.dial_count == 0);
     rpc_server_drain(server);
     wait_until_sent(server);
     grpc_server_shutdown_and_notify(server->grpc, server->queues[0].cq, &server->stopped);
@@ -209,6 +212,7 @@ void rpc_server_free(struct rpc_server *server) {
     CHECK(atomic_load(&server->in_flight) == 0);
     rpc__index_free(server->index);
     rpc__health_close(&server->health);
+    rpc__links_close(&server->links);
     grpc_slice_unref(server->leader);
     pthread_cond_destroy(&server->stop_changed);
     pthread_mutex_destroy(&server->stop_lock);

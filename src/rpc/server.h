@@ -4,6 +4,7 @@
  *   queue.c    completion queues: their threads, answers handed back, call objects to use again
  *   accept.c   connections accepted, whatever befalls
  *   guard.c    memory watched: who eats it is closed, what is free is given back
+ *   link.h     streams between nodes
  *   call.c     calls: armed, arrived, answered
  *   method.c   the methods, by path
  *   kv_service.c, cluster_service.c, health.c, reflection.c   what they do
@@ -19,6 +20,7 @@
 #include <grpc/grpc.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 #define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
@@ -47,6 +49,7 @@ enum rpc__method_id {
     RPC__SCAN,
     RPC__STATUS,
     RPC__SAVE_SNAPSHOT,
+    RPC__EXCHANGE,
     RPC__HEALTH_CHECK,
     RPC__HEALTH_WATCH,
     RPC__REFLECT,
@@ -68,6 +71,7 @@ const struct rpc__method *rpc__method(enum rpc__method_id id);
 void rpc__kv_on_call(struct rpc_call *call);
 void rpc__status_on_call(struct rpc_call *call);
 void rpc__snapshot_on_call(struct rpc_call *call);
+void rpc__exchange_on_call(struct rpc_call *call);
 void rpc__health_on_check(struct rpc_call *call);
 void rpc__health_on_watch(struct rpc_call *call);
 void rpc__reflection_on_call(struct rpc_call *call);
@@ -87,6 +91,32 @@ struct rpc__queue {
     _Atomic(struct rpc_call *) returned;
     struct rpc__event woken;
     grpc_call *waker; /* goes nowhere: an empty batch on it is an event */
+
+    _Atomic(struct rpc__job *) jobs; /* what other threads ask for, likewise */
+    LIST_HEAD(, rpc__timer) timers;  /* the thread's own */
+};
+
+/* Something to be run on a queue's thread; not posted again before it has begun. */
+struct rpc__job {
+    struct rpc__job *next;
+    void (*run)(struct rpc__job *job);
+};
+
+/* Runs once, on its queue's thread. */
+struct rpc__timer {
+    LIST_ENTRY(rpc__timer) link; /* while it is set */
+    bool is_set;
+    gpr_timespec at;
+    void (*run)(struct rpc__timer *timer);
+};
+
+/* Streams to and from other nodes. */
+struct rpc__links {
+    pthread_mutex_t lock;
+    LIST_HEAD(, rpc_link) list; /* accepted ones */
+    size_t count;
+    size_t dial_count;
+    unsigned dial_turn; /* whose queue is next */
 };
 
 /* Who watches this server's health. */
@@ -112,6 +142,7 @@ struct rpc__guard {
 struct rpc_server {
     struct rpc_handlers handlers;
     size_t user_bytes;
+    size_t message_user_bytes;
     grpc_server *grpc;
     int port;
     bool is_started;
@@ -130,6 +161,7 @@ struct rpc_server {
     grpc_slice leader;           /* host:port, or empty */
 
     struct rpc__health health;
+    struct rpc__links links;
     struct rpc__index *index; /* of the descriptors, for reflection */
 
     struct rpc__guard guard;   /* while is_started */
@@ -167,6 +199,13 @@ void rpc__queue_return(struct rpc__queue *queue, struct rpc_call *call);
 
 /* Whether this is the queue's thread. */
 bool rpc__queue_is_own(const struct rpc__queue *queue);
+
+/* Any thread. */
+void rpc__queue_post(struct rpc__queue *queue, struct rpc__job *job);
+
+/* Queue's thread. One that is set already is set anew. */
+void rpc__timer_set(struct rpc__queue *queue, struct rpc__timer *timer, uint64_t after_ms);
+void rpc__timer_clear(struct rpc__timer *timer);
 
 struct rpc_call *rpc__queue_take(struct rpc__queue *queue);
 void rpc__queue_give_back(struct rpc__queue *queue, struct rpc_call *call);
@@ -254,6 +293,11 @@ grpc_status_code rpc__code_of(enum status status);
 
 /* Start a batch on a call; a refusal would be our own mistake. */
 void rpc__batch_start(grpc_call *call, const grpc_op *ops, size_t count, struct rpc__event *event);
+
+/* ---- Links --------------------------------------------------------------------------------- */
+
+void rpc__links_init(struct rpc__links *links);
+void rpc__links_close(struct rpc__links *links);
 
 /* ---- Health -------------------------------------------------------------------------------- */
 
