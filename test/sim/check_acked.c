@@ -8,9 +8,8 @@ static bool half_holds(const struct sim *sim, const struct raft_configuration *c
         const struct raft_member *member = &configuration->members[i];
         if (!(member->rights & half))
             continue;
-        const struct sim_disk *disk = &sim->nodes[member->id - 1].disk;
         voters++;
-        holders += sim_disk_holds(disk, index);
+        holders += sim_identity_holds(sim, member->id, index);
     }
     return holders > voters / 2;
 }

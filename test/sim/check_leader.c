@@ -7,5 +7,6 @@ void sim_check_one_leader(struct sim_checks *checks, const struct sim_node *node
     raft_id leader = sim_table_settle(&checks->leaders, term, node->id);
     if (leader != node->id)
         sim_fail(checks->sim, "two leaders in term %llu: nodes %llu and %zu",
-                 (unsigned long long)term, (unsigned long long)leader - 1, node->number);
+                 (unsigned long long)term, (unsigned long long)((leader - 1) % SIM_NODES_MAX),
+                 node->number);
 }

@@ -8,6 +8,16 @@ static bool holds_vote(const struct sim_node *node, raft_term term, raft_id vote
     return hard->term > term || (hard->term == term && hard->vote == vote);
 }
 
+void sim_check_kept(struct sim_checks *checks, const struct sim_node *node,
+                    const struct raft_hard_state *hard) {
+    const struct raft_hard_state *held = &node->disk.hard;
+    bool is_kept = hard->term > held->term ||
+                   (hard->term == held->term && (held->vote == 0 || held->vote == hard->vote));
+    if (!is_kept)
+        sim_fail(checks->sim, "node %zu forgets its vote in term %llu", node->number,
+                 (unsigned long long)held->term);
+}
+
 void sim_check_promise(struct sim_checks *checks, const struct sim_node *node,
                        const struct raft_message *message) {
     const struct sim_disk *disk = &node->disk;

@@ -39,6 +39,11 @@ void sim_check_installed(struct sim *sim, struct sim_node *node,
     sim->result.install_count++;
 }
 
+void sim_check_hard(struct sim *sim, struct sim_node *node, const struct raft_hard_state *hard) {
+    if (!sim->options.is_blind)
+        sim_check_kept(sim->checks, node, hard);
+}
+
 void sim_check_send(struct sim *sim, struct sim_node *node, const struct raft_message *message) {
     if (!sim->options.is_blind)
         sim_check_promise(sim->checks, node, message);
@@ -64,6 +69,11 @@ void sim_check_turn(struct sim *sim, struct sim_node *node) {
         sim_check_complete(checks, node);
     if (checks->acked_index != 0)
         sim_check_acked(checks, node);
+}
+
+/* The history of what clients were told has it all the same. */
+void sim_check_given_up(struct sim *sim) {
+    sim->checks->acked_index = 0;
 }
 
 void sim_check_end(struct sim *sim) {

@@ -25,11 +25,17 @@ void sim_check_truncated(struct sim *sim, struct sim_node *node, raft_index from
 void sim_check_installed(struct sim *sim, struct sim_node *node,
                          const struct turn_install *install);
 
+/* It is about to write a term and a vote. */
+void sim_check_hard(struct sim *sim, struct sim_node *node, const struct raft_hard_state *hard);
+
 /* A node sends a message; answers a client; has ended a turn. */
 void sim_check_send(struct sim *sim, struct sim_node *node, const struct raft_message *message);
 void sim_check_reply(struct sim *sim, struct sim_node *node, const struct sim_call *call,
                      const struct kv_response *response);
 void sim_check_turn(struct sim *sim, struct sim_node *node);
+
+/* It gives up in the middle of a turn. */
+void sim_check_given_up(struct sim *sim);
 
 /* The cluster has converged. */
 void sim_check_end(struct sim *sim);
@@ -80,6 +86,10 @@ void sim_check_state(struct sim_checks *checks, const struct sim_node *node);
 /* check_promise.c: nothing is said that the disk does not hold. */
 void sim_check_promise(struct sim_checks *checks, const struct sim_node *node,
                        const struct raft_message *message);
+
+/* and what it holds is not forgotten. */
+void sim_check_kept(struct sim_checks *checks, const struct sim_node *node,
+                    const struct raft_hard_state *hard);
 
 /* check_acked.c: what a client was told is on a quorum of disks, and stays. */
 void sim_check_acked(struct sim_checks *checks, const struct sim_node *node);

@@ -289,16 +289,17 @@ void sim_client_answer(struct sim_call *call, struct sim_node *node,
     bool is_get = call->request.operation == KV_GET;
     raft_id leader = raft_status(node->turn->raft)->leader;
     sim_digest(node->sim, response->status);
-    send_answer(call, (struct answer){
-                          .status = response->status,
-                          .is_not_applied = response->is_not_applied,
-                          .is_found = response->is_found,
-                          .revision = is_get ? response->item.mod_revision : response->revision,
-                          .create_revision = response->item.create_revision,
-                          .version = response->item.version,
-                          .read_value = value_in(response->item.value),
-                          .leader = leader == 0 ? SIM_NODES_MAX : (size_t)leader - 1,
-                      });
+    send_answer(call,
+                (struct answer){
+                    .status = response->status,
+                    .is_not_applied = response->is_not_applied,
+                    .is_found = response->is_found,
+                    .revision = is_get ? response->item.mod_revision : response->revision,
+                    .create_revision = response->item.create_revision,
+                    .version = response->item.version,
+                    .read_value = value_in(response->item.value),
+                    .leader = leader == 0 ? SIM_NODES_MAX : (size_t)(leader - 1) % SIM_NODES_MAX,
+                });
 }
 
 /* Some connections are reset, of others nothing is heard any more. */

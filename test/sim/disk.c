@@ -41,6 +41,8 @@ static void truncate(struct sim_disk *disk, raft_index from) {
     if (from == 0 || from > disk->last_index)
         return;
     sim_check_truncated(disk->sim, disk->node, from);
+    if (disk->rot_index >= from)
+        disk->rot_index = 0;
     free_entries(disk, from, disk->last_index);
     disk->last_index = from - 1;
     while (disk->configuration_count > 0 &&
@@ -101,15 +103,20 @@ static void append(struct sim_disk *disk, const struct raft_entry *entry) {
 
 static void write_batch(struct sim_disk *disk, const struct kv_log_batch *batch) {
     truncate(disk, batch->truncate_from);
-    if (batch->hard)
+    if (batch->hard) {
+        sim_check_hard(disk->sim, disk->node, batch->hard);
         disk->hard = *batch->hard;
+    }
     for (size_t i = 0; i < batch->entry_count; i++)
         append(disk, &batch->entries[i]);
 }
 
-/* The reserve is for votes and single entries. */
-static bool has_room(const struct sim_disk *disk, const struct kv_log_batch *batch) {
-    return !disk->is_full || (batch->is_essential && batch->entry_count <= 1);
+/* The reserve is for votes and single entries, as long as it lasts. */
+static bool has_room(struct sim_disk *disk, const struct kv_log_batch *batch) {
+    if (!disk->is_full)
+        return true;
+    bool may_use_reserve = batch->is_essential && batch->entry_count <= 1;
+    return may_use_reserve && !(disk->is_exhausted && sim_random_percent(&disk->random, 50));
 }
 
 static enum status try_batch(struct sim_disk *disk, const struct turn_batch *batch) {
@@ -205,10 +212,22 @@ static void cut_slice(struct sim_disk *disk) {
     if (through >= disk->first_index + CUT_ENTRIES_MAX)
         through = disk->first_index + CUT_ENTRIES_MAX - 1;
     CHECK(through <= disk->last_index);
+    if (disk->rot_index <= through)
+        disk->rot_index = 0;
     free_entries(disk, disk->first_index, through);
     disk->first_index = through + 1;
     cut->first_index = disk->first_index;
     sim_node_post(disk->node, &cut->event);
+}
+
+/* A write or its sync failed: nobody knows what is on the disk now, and the process ends. */
+static bool fails(struct sim_disk *disk) {
+    if (!disk->is_broken)
+        return false;
+    disk->is_broken = false;
+    sim_trace(disk->sim, "node %zu: a write fails", disk->node->number);
+    sim_end_process(disk->sim, disk->node);
+    return true;
 }
 
 static void log_written(void *context, void *data, uint64_t tag) {
@@ -217,6 +236,8 @@ static void log_written(void *context, void *data, uint64_t tag) {
     if (tag != disk->life)
         return;
     disk->is_writing = false;
+    if (fails(disk))
+        return;
     give_back_batches(disk);
     if (disk->cut)
         cut_slice(disk);
@@ -306,6 +327,8 @@ static void install(struct sim_disk *disk, struct sim_snapshot *snapshot) {
     if (disk->hard.term < snapshot->install.term)
         disk->hard = (struct raft_hard_state){.term = snapshot->install.term};
     disk->installed_index = index;
+    if (disk->rot_index < disk->first_index || disk->rot_index > disk->last_index)
+        disk->rot_index = 0;
     disk->order.next = disk->last_index + 1;
     disk->old_base = disk->base;
     disk->base = snapshot->base;
@@ -345,6 +368,8 @@ static void flush_written(void *context, void *data, uint64_t tag) {
     (void)data;
     if (tag != disk->life)
         return;
+    if (fails(disk))
+        return;
     struct turn_flush *flush = disk->flush;
     disk->flush = NULL;
     flush->status = disk->is_full ? STATUS_DISK_FULL : STATUS_OK;
@@ -383,6 +408,53 @@ void sim_disk_crash(struct sim_disk *disk) {
     disk->flush = NULL;
     disk->is_writing = false;
     disk->is_waiting = false;
+}
+
+/* ---- Damage ---------------------------------------------------------------------------------- */
+
+void sim_disk_erase(struct sim_disk *disk) {
+    struct raft_configuration blank = {0};
+    struct sim_disk old = *disk;
+    sim_disk_close(disk);
+    sim_disk_open(disk, old.sim, old.node, &blank);
+    disk->life = old.life + 1;
+    disk->slow_factor = old.slow_factor;
+    disk->is_hung = old.is_hung;
+    disk->is_full = old.is_full;
+    disk->is_exhausted = old.is_exhausted;
+}
+
+static void rot_record(struct sim_disk *disk, uint64_t pick) {
+    struct kv_base view = memory_base_view(disk->base);
+    uint8_t place[] = {(uint8_t)(1 + (pick >> 8) % 3), (uint8_t)pick};
+    struct bytes key, record;
+    if (view.ops->seek(view.context, bytes_of(place, sizeof place), &key, &record) == STATUS_OK)
+        memory_base_damage(disk->base, key);
+}
+
+void sim_disk_rot(struct sim_disk *disk, uint64_t pick) {
+    raft_index count = disk->last_index + 1 - disk->first_index;
+    if (pick % 4 == 0)
+        disk->has_rotten_meta = true;
+    else if (pick % 4 == 1 && count > 0)
+        disk->rot_index = disk->first_index + (pick >> 8) % count;
+    else
+        rot_record(disk, pick >> 8);
+}
+
+bool sim_disk_is_found_rotten(const struct sim_disk *disk) {
+    bool is_seen = disk->rot_index == disk->first_index || disk->rot_index == disk->last_index;
+    return disk->has_rotten_meta || (disk->rot_index != 0 && is_seen);
+}
+
+bool sim_disk_rebuild_state(struct sim_disk *disk) {
+    if (disk->first_index != 1)
+        return false;
+    sim_node_crash(disk->node);
+    memory_base_free(disk->base);
+    disk->base = memory_base_new();
+    disk->node->is_doomed = false;
+    return true;
 }
 
 /* ---- A planted bug --------------------------------------------------------------------------- */

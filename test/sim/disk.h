@@ -57,7 +57,12 @@ struct sim_disk {
     uint64_t life;        /* completions of an earlier one are void */
     uint64_t slow_factor; /* of all latencies */
     bool is_hung;         /* begins no write */
-    bool is_full;         /* clients' batches and flushes find no room */
+    bool is_full;         /* clients' batches and flushes find no room, */
+    bool is_exhausted;    /* and at times not even what may use the reserve */
+    bool is_broken;       /* the next write fails, which ends the process */
+
+    raft_index rot_index; /* of an entry with a flipped bit; 0: none */
+    bool has_rotten_meta; /* term, vote, identity */
 };
 
 void sim_disk_open(struct sim_disk *disk, struct sim *sim, struct sim_node *node,
@@ -79,6 +84,18 @@ void sim_disk_forget_old(struct sim_disk *disk);
 
 /* A planted bug: a state loses what sessions were answered. */
 void sim_disk_forget_answers(struct memory_base *base);
+
+/* An empty one, in its place. */
+void sim_disk_erase(struct sim_disk *disk);
+
+/* Flip a bit somewhere: of the vote, of the log, of the state. */
+void sim_disk_rot(struct sim_disk *disk, uint64_t pick);
+
+/* Whether the next start sees it: the vote, the first and the last entry are read then. */
+bool sim_disk_is_found_rotten(const struct sim_disk *disk);
+
+/* Without its damaged state the log is replayed. False: the log no longer reaches back so far. */
+bool sim_disk_rebuild_state(struct sim_disk *disk);
 
 void sim_disk_hang(struct sim_disk *disk, bool is_hung);
 

@@ -42,7 +42,7 @@ static enum sim_fault_kind kind_of(const struct sim_weather *weather, struct sim
     do {
         kind = (enum sim_fault_kind)sim_random_below(random, SIM_FAULT_KINDS);
         if (sim_random_percent(random, 25))
-            kind = (enum sim_fault_kind)sim_random_between(random, SIM_USURP, SIM_ECHO);
+            kind = (enum sim_fault_kind)sim_random_between(random, SIM_USURP, SIM_GLUT);
     } while (!(weather->fault_kinds >> kind & 1));
     return kind;
 }
@@ -67,9 +67,10 @@ void sim_faults_close(struct sim_faults *faults) {
 
 static const char *kind_name(enum sim_fault_kind kind) {
     static const char *const names[SIM_FAULT_KINDS] = {
-        "crash",    "blink", "blackout",  "pause",     "isolate",   "split", "partial",
-        "loss",     "late",  "slow disk", "hung disk", "full disk", "clock", "configure",
-        "transfer", "usurp", "ambush",    "exile",     "echo",
+        "crash",       "blink", "blackout", "pause",     "isolate",   "split",
+        "partial",     "loss",  "late",     "slow disk", "hung disk", "full disk",
+        "broken disk", "rot",   "clock",    "configure", "transfer",  "usurp",
+        "ambush",      "exile", "echo",     "glut",
     };
     return names[kind];
 }
@@ -93,27 +94,54 @@ static size_t victim(struct sim *sim, uint64_t pick) {
 
 /* ---- Nodes ----------------------------------------------------------------------------------- */
 
-static void stop_node(struct sim *sim, size_t number) {
+void sim_stop_node(struct sim *sim, size_t number) {
     struct sim_node *node = &sim->nodes[number];
     node->downs++;
     if (node->turn)
         sim_node_crash(node);
 }
 
-static void start_node(struct sim *sim, size_t number) {
+void sim_start_node(struct sim *sim, size_t number) {
     struct sim_node *node = &sim->nodes[number];
-    if (--node->downs == 0)
-        sim_node_boot(node);
+    CHECK(node->downs > 0);
+    if (--node->downs > 0)
+        return;
+    if (node->is_lost)
+        sim_replace(sim, node);
+    sim_node_boot(node);
+}
+
+static void start_later(void *context, void *data, uint64_t tag) {
+    struct sim *sim = context;
+    (void)data;
+    if (!sim->is_calm)
+        sim_start_node(sim, tag);
+}
+
+void sim_end_process(struct sim *sim, struct sim_node *node) {
+    uint64_t timeout_us = 1000 * sim->weather.election_ms;
+    sim_stop_node(sim, node->number);
+    sim_plan(sim, sim_random_between(&node->random, 1000, 3 * timeout_us), start_later, sim, NULL,
+             node->number);
+}
+
+/* A node that is doomed already is left alone, lest the quorums bear more than they can. */
+static void rot(struct sim *sim, const struct sim_fault *fault) {
+    struct sim_node *node = &sim->nodes[fault->mark];
+    if (node->is_lost || node->is_doomed || !sim_loss_is_bearable(sim, node))
+        return;
+    node->is_doomed = true;
+    sim_disk_rot(&node->disk, fault->pick >> 8);
 }
 
 static void stop_all(struct sim *sim) {
     for (size_t i = 0; i < sim->weather.node_count; i++)
-        stop_node(sim, i);
+        sim_stop_node(sim, i);
 }
 
 static void start_all(struct sim *sim) {
     for (size_t i = 0; i < sim->weather.node_count; i++)
-        start_node(sim, i);
+        sim_start_node(sim, i);
 }
 
 static void change_clock(struct sim *sim, const struct sim_fault *fault) {
@@ -155,7 +183,7 @@ static void begin(struct sim *sim, struct sim_fault *fault) {
     uint64_t pick = fault->pick;
     switch (fault->kind) {
     case SIM_CRASH:
-    case SIM_BLINK: stop_node(sim, fault->mark = victim(sim, pick)); return;
+    case SIM_BLINK: sim_stop_node(sim, fault->mark = victim(sim, pick)); return;
     case SIM_BLACKOUT: stop_all(sim); return;
     case SIM_PAUSE: sim_node_pause(&sim->nodes[fault->mark = victim(sim, pick)]); return;
     case SIM_ISOLATE:
@@ -181,6 +209,14 @@ static void begin(struct sim *sim, struct sim_fault *fault) {
         fault->mark = victim(sim, pick);
         sim->nodes[fault->mark].disk.is_full = true;
         return;
+    case SIM_BROKEN_DISK:
+        fault->mark = victim(sim, pick);
+        sim->nodes[fault->mark].disk.is_broken = true;
+        return;
+    case SIM_ROT:
+        fault->mark = victim(sim, pick);
+        rot(sim, fault);
+        return;
     case SIM_CLOCK: change_clock(sim, fault); return;
     case SIM_CONFIGURE:
         if (sim_leader(sim))
@@ -193,7 +229,8 @@ static void begin(struct sim *sim, struct sim_fault *fault) {
     case SIM_USURP:
     case SIM_AMBUSH:
     case SIM_EXILE:
-    case SIM_ECHO: sim_plot_begin(sim, fault); return;
+    case SIM_ECHO:
+    case SIM_GLUT: sim_plot_begin(sim, fault); return;
     case SIM_FAULT_KINDS: return;
     }
 }
@@ -202,7 +239,7 @@ static void end(struct sim *sim, struct sim_fault *fault) {
     struct sim_node *node = &sim->nodes[fault->mark % SIM_NODES_MAX];
     switch (fault->kind) {
     case SIM_CRASH:
-    case SIM_BLINK: start_node(sim, fault->mark); return;
+    case SIM_BLINK: sim_start_node(sim, fault->mark); return;
     case SIM_BLACKOUT: start_all(sim); return;
     case SIM_PAUSE: sim_node_resume(node); return;
     case SIM_ISOLATE:
@@ -215,10 +252,13 @@ static void end(struct sim *sim, struct sim_fault *fault) {
     case SIM_SLOW_DISK: node->disk.slow_factor = 1; return;
     case SIM_HUNG_DISK: sim_disk_hang(&node->disk, false); return;
     case SIM_FULL_DISK: node->disk.is_full = false; return;
+    case SIM_BROKEN_DISK: node->disk.is_broken = false; return;
     case SIM_USURP:
     case SIM_AMBUSH:
     case SIM_EXILE:
-    case SIM_ECHO: sim_plot_end(sim, fault); return;
+    case SIM_ECHO:
+    case SIM_GLUT: sim_plot_end(sim, fault); return;
+    case SIM_ROT:
     case SIM_CLOCK:
     case SIM_CONFIGURE:
     case SIM_TRANSFER:
@@ -253,9 +293,20 @@ void sim_faults_plan(struct sim_faults *faults) {
             sim_plan(faults->sim, faults->faults[i].at_us, fault_begins, faults->sim, NULL, i);
 }
 
+/* What is damaged and was not met yet is found by the scrub. */
+static void heal_damage(struct sim_node *node) {
+    if (node->is_doomed && !node->is_lost)
+        sim_lose(node->sim, node);
+    if (node->is_lost)
+        sim_replace(node->sim, node);
+}
+
 static void heal_node(struct sim_node *node) {
     node->disk.slow_factor = 1;
     node->disk.is_full = false;
+    node->disk.is_exhausted = false;
+    node->disk.is_broken = false;
+    heal_damage(node);
     sim_disk_hang(&node->disk, false);
     if (node->pauses > 0) {
         node->pauses = 1;

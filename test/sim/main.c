@@ -30,6 +30,8 @@ struct totals {
     uint64_t elapsed_us[64];
     uint64_t ops[64];
     uint64_t installs[64];
+    uint64_t faults[64];
+    uint64_t losses[64]; /* of identities */
     uint64_t cpu_us[64];
 };
 
@@ -131,6 +133,8 @@ static void run_job(const struct settings *s, struct totals *totals, uint64_t jo
         totals->elapsed_us[job] += result.elapsed_us;
         totals->ops[job] += result.op_count;
         totals->installs[job] += result.install_count;
+        totals->faults[job] += result.fault_count;
+        totals->losses[job] += result.loss_count;
         totals->cpu_us[job] = cpu_us();
         if (!result.has_failed)
             continue;
@@ -162,12 +166,15 @@ static void run_jobs(const struct settings *s, struct totals *totals) {
 static bool sum_up(const struct settings *s, const struct totals *totals) {
     uint64_t runs = 0, failures = 0, elapsed_us = 0, ops = 0, installs = 0, used_us = 0,
              first = UINT64_MAX;
+    uint64_t faults = 0, losses = 0;
     for (uint64_t job = 0; job < s->jobs; job++) {
         runs += totals->runs[job];
         failures += totals->failures[job];
         elapsed_us += totals->elapsed_us[job];
         ops += totals->ops[job];
         installs += totals->installs[job];
+        faults += totals->faults[job];
+        losses += totals->losses[job];
         used_us += totals->cpu_us[job];
         if (totals->first_failure[job] < first)
             first = totals->first_failure[job];
@@ -176,9 +183,10 @@ static bool sum_up(const struct settings *s, const struct totals *totals) {
     if (failures > 0)
         printf(" (first: seed %" PRIu64 ", after %" PRIu64 ")", first, first - s->first + 1);
     printf("; %.0f s of cluster time in %.1f s of CPU: %.0f times real time, %" PRIu64
-           " operations, %" PRIu64 " snapshots installed\n",
+           " operations, %" PRIu64 " snapshots installed, %" PRIu64 " faults, %" PRIu64
+           " identities lost\n",
            (double)elapsed_us / 1e6, (double)used_us / 1e6,
-           (double)elapsed_us / (double)(used_us + 1), ops, installs);
+           (double)elapsed_us / (double)(used_us + 1), ops, installs, faults, losses);
     return failures == 0;
 }
 

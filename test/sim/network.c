@@ -36,7 +36,7 @@ static void arrive(void *context, void *data, uint64_t tag) {
     struct sim_message *message = data;
     (void)tag;
     struct sim_node *to = sim_node_of(sim, message->turn.message.to);
-    if (to->turn)
+    if (to->turn && to->id == message->turn.message.to)
         sim_node_post(to, &message->turn.event);
     else
         free(message);

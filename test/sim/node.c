@@ -53,13 +53,24 @@ static void plan_next_turn(struct sim_node *node) {
     wake(node, delay_us > node->sim->weather.turn_us ? delay_us : node->sim->weather.turn_us);
 }
 
+/* False: the process ends in the middle of it. */
+static bool run_turn(struct sim_node *node) {
+    if (setjmp(node->escape) != 0)
+        return false;
+    turn_run(node->turn, local_ms(node), &node->inbox);
+    return true;
+}
+
 static void take_turn(void *context, void *data, uint64_t tag) {
     struct sim_node *node = context;
     (void)data;
     if (tag != node->wake_number || node->pauses > 0 || !node->turn)
         return;
     wake_never(node);
-    turn_run(node->turn, local_ms(node), &node->inbox);
+    if (!run_turn(node)) {
+        sim_node_give_up(node);
+        return;
+    }
     sim_check_turn(node->sim, node);
     sim_plot_watch(node->sim);
     plan_next_turn(node);
@@ -119,6 +130,8 @@ static enum status port_log_read(void *context, raft_index first, raft_index las
     struct sim_node *node = context;
     for (raft_index index = first; index <= last; index++) {
         const struct sim_entry *entry = sim_disk_entry(&node->disk, index);
+        if (entry && index == node->disk.rot_index)
+            return STATUS_CORRUPT;
         enum status status = entry ? visit(visitor, &entry->entry) : STATUS_NOT_FOUND;
         if (status != STATUS_OK)
             return status;
@@ -174,8 +187,10 @@ static void port_publish(void *context, const struct node_status *status) {
 
 static void port_fail(void *context, enum status status, raft_index index) {
     struct sim_node *node = context;
-    sim_fail(node->sim, "node %zu gives up at %llu: %s", node->number, (unsigned long long)index,
-             status_name(status));
+    if (status != STATUS_CORRUPT || !node->is_doomed)
+        sim_fail(node->sim, "node %zu gives up at %llu: %s", node->number,
+                 (unsigned long long)index, status_name(status));
+    longjmp(node->escape, 1);
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -293,7 +308,11 @@ static struct turn_config config_of(struct sim_node *node, struct raft_term_run 
 
 void sim_node_boot(struct sim_node *node) {
     struct raft_term_run runs[RUNS_MAX];
-    CHECK(!node->turn);
+    CHECK(!node->turn && !node->is_lost);
+    if (sim_disk_is_found_rotten(&node->disk)) {
+        sim_lose(node->sim, node);
+        return;
+    }
     if (PLANTED(forget_answers))
         sim_disk_forget_answers(node->disk.base);
     STAILQ_INIT(&node->inbox);
@@ -345,6 +364,17 @@ void sim_node_crash(struct sim_node *node) {
     turn_free(node->turn);
     node->turn = NULL;
     wake_never(node);
+}
+
+/* Damage was met: of the log, which ends the identity, or of the state, which the log can make
+ * again. */
+void sim_node_give_up(struct sim_node *node) {
+    sim_trace(node->sim, "node %zu gives up", node->number);
+    sim_check_given_up(node->sim);
+    if (node->disk.rot_index != 0 || !sim_disk_rebuild_state(&node->disk))
+        sim_lose(node->sim, node);
+    else
+        sim_end_process(node->sim, node);
 }
 
 void sim_node_close(struct sim_node *node) {

@@ -8,6 +8,7 @@
 #include "sim/transfer.h"
 
 #include <bsd/sys/queue.h>
+#include <setjmp.h>
 
 struct sim_call;
 LIST_HEAD(sim_calls, sim_call);
@@ -15,7 +16,7 @@ LIST_HEAD(sim_calls, sim_call);
 struct sim_node {
     struct sim *sim;
     size_t number;
-    raft_id id;        /* number + 1 */
+    raft_id id;        /* number + 1; once lost, SIM_NODES_MAX more */
     struct turn *turn; /* NULL: down */
     struct sim_disk disk;
     struct turn_events inbox;
@@ -29,6 +30,9 @@ struct sim_node {
     uint64_t clock_rate_ppm;
     unsigned pauses; /* how many faults freeze it */
     unsigned downs;  /* how many faults keep it down */
+    bool is_doomed;  /* its disk is damaged, and that may be found */
+    bool is_lost;    /* it was: down, until it is replaced */
+    jmp_buf escape;  /* from a turn that cannot go on */
 
     uint64_t wake_us; /* of the next turn planned; UINT64_MAX: none */
     uint64_t wake_number;
@@ -41,6 +45,7 @@ void sim_node_close(struct sim_node *node);
 
 void sim_node_boot(struct sim_node *node);
 void sim_node_crash(struct sim_node *node);
+void sim_node_give_up(struct sim_node *node); /* it cannot go on */
 void sim_node_pause(struct sim_node *node);
 void sim_node_resume(struct sim_node *node);
 void sim_node_set_clock(struct sim_node *node, uint64_t rate_ppm);

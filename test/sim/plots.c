@@ -88,6 +88,39 @@ static void echo(struct sim *sim, const struct sim_fault *fault) {
              (uint64_t)(fault - sim->faults.faults));
 }
 
+static void fill(struct sim *sim, bool is_full) {
+    for (size_t i = 0; i < sim->weather.node_count; i++) {
+        struct sim_disk *disk = &sim->nodes[i].disk;
+        if (!(sim->plot.is_filled >> i & 1))
+            continue;
+        disk->is_full = is_full;
+        disk->is_exhausted = is_full && sim->plot.is_exhausted;
+    }
+}
+
+static void fill_later(void *context, void *data, uint64_t tag) {
+    (void)data;
+    if (is_on(context, tag))
+        fill(context, true);
+}
+
+/* No room for the leader, for some, or for all. Mostly nobody hears the leader any more, before or
+ * after: what waits for room is of an older term by the time there is some. */
+static void glut(struct sim *sim, const struct sim_fault *fault) {
+    uint64_t leader = UINT64_C(1) << sim->plot.leader, some = fault->pick >> 32;
+    const uint64_t choice[] = {leader, leader | some, some, UINT64_MAX};
+    sim->plot.is_filled = choice[fault->pick >> 8 & 3];
+    sim->plot.is_exhausted = fault->pick >> 10 & 1;
+    uint64_t number = (uint64_t)(fault - sim->faults.faults);
+    uint64_t delay_us = (fault->pick >> 24) % (1000 * sim->weather.election_ms);
+    bool is_first = fault->pick >> 11 & 1, is_alone = (fault->pick >> 12 & 3) == 0;
+    sim_plan(sim, is_first ? 0 : delay_us + 1, fill_later, sim, NULL, number);
+    if (is_alone)
+        return;
+    sim_plan(sim, delay_us, silence_later, sim, NULL, number);
+    sim_plan(sim, delay_us, deafen_later, sim, NULL, number);
+}
+
 void sim_plot_begin(struct sim *sim, const struct sim_fault *fault) {
     struct sim_node *leader = sim_leader(sim);
     if (!leader || sim->plot.fault)
@@ -100,6 +133,8 @@ void sim_plot_begin(struct sim *sim, const struct sim_fault *fault) {
         ambush(sim, fault);
     } else if (fault->kind == SIM_ECHO) {
         echo(sim, fault);
+    } else if (fault->kind == SIM_GLUT) {
+        glut(sim, fault);
     } else {
         deafen(sim);
         silence(sim);
@@ -116,6 +151,7 @@ void sim_plot_end(struct sim *sim, const struct sim_fault *fault) {
     if (sim->plot.cut_off < SIM_NODES_MAX)
         cut_off(sim, -1);
     delay_ears(sim, -1);
+    fill(sim, false);
     sim->plot = (struct sim_plot){0};
 }
 
@@ -126,6 +162,7 @@ void sim_plot_watch(struct sim *sim) {
 }
 
 bool sim_plot_is_lull(struct sim *sim) {
-    struct sim_node *leader = sim->plot.fault ? sim_leader(sim) : NULL;
+    bool may_lull = sim->plot.fault && sim->plot.fault->kind != SIM_GLUT;
+    struct sim_node *leader = may_lull ? sim_leader(sim) : NULL;
     return leader && leader->number == sim->plot.leader;
 }

@@ -147,8 +147,9 @@ static void elapse(struct sim *sim, uint64_t us) {
 /* ---- The cluster ----------------------------------------------------------------------------- */
 
 struct sim_node *sim_node_of(struct sim *sim, raft_id id) {
-    CHECK(id >= 1 && id <= sim->weather.node_count);
-    return &sim->nodes[id - 1];
+    size_t number = (size_t)(id - 1) % SIM_NODES_MAX;
+    CHECK(id != 0 && number < sim->weather.node_count);
+    return &sim->nodes[number];
 }
 
 struct sim_node *sim_leader(struct sim *sim) {
@@ -193,6 +194,7 @@ static void close_all(struct sim *sim) {
     sim_events_close(&sim->events);
     sim_history_close(&sim->history);
     sim_faults_close(&sim->faults);
+    sim_losses_close(&sim->losses);
     sim_checks_free(sim->checks);
 }
 

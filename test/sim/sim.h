@@ -8,6 +8,7 @@
 #include "sim/events.h"
 #include "sim/faults.h"
 #include "sim/history.h"
+#include "sim/losses.h"
 #include "sim/network.h"
 #include "sim/node.h"
 #include "sim/plots.h"
@@ -33,6 +34,7 @@ struct sim_result {
     size_t fault_count;
     size_t op_count;
     size_t install_count;
+    size_t loss_count; /* of identities */
     raft_index applied;
 };
 
@@ -50,6 +52,7 @@ struct sim {
     struct sim_history history;
     struct sim_faults faults;
     struct sim_plot plot;
+    struct sim_losses losses;
     struct sim_checks *checks;
     struct sim_result result;
     jmp_buf escape; /* from a failure, to the end of the run */
@@ -73,6 +76,7 @@ void sim_trace(const struct sim *sim, const char *format, ...)
 void sim_trace_message(struct sim *sim, const struct raft_message *message, size_t count);
 void sim_digest(struct sim *sim, uint64_t value);
 
+/* The node that has or had this identity. */
 struct sim_node *sim_node_of(struct sim *sim, raft_id id);
 
 /* The leader of the newest term; NULL: nobody leads. */

@@ -63,7 +63,8 @@ static void arrive(void *context, void *data, uint64_t tag) {
     struct sim_snapshot *snapshot = data;
     struct sim_node *to = snapshot->to;
     (void)context, (void)tag;
-    if (!to->turn || !snapshot->from->turn || is_cut(snapshot)) {
+    bool is_there = to->turn && to->id == snapshot->peer;
+    if (!is_there || !snapshot->from->turn || is_cut(snapshot)) {
         report(snapshot, false);
         return;
     }
@@ -99,6 +100,7 @@ static struct sim_snapshot *take(struct sim_node *node, struct turn_transfer *tr
     snapshot->sim = node->sim;
     snapshot->from = node;
     snapshot->to = sim_node_of(node->sim, transfer->peer);
+    snapshot->peer = transfer->peer;
     snapshot->from_life = node->disk.life;
     snapshot->transfer = transfer;
     snapshot->chain = sim_disk_chain(&node->disk, meta.applied_index);
@@ -112,8 +114,19 @@ static struct sim_snapshot *take(struct sim_node *node, struct turn_transfer *tr
     return snapshot;
 }
 
+static void refuse(void *context, void *data, uint64_t tag) {
+    struct sim_node *node = context;
+    struct turn_transfer *transfer = data;
+    if (node->turn && node->disk.life == tag)
+        sim_node_post(node, &transfer->event);
+}
+
 void sim_transfer_begin(struct sim_node *node, struct turn_transfer *transfer) {
     struct sim *sim = node->sim;
+    if (!memory_base_is_sound(node->disk.base)) { /* its reader checks what it sends */
+        sim_plan(sim, sim->weather.sync_us, refuse, node, transfer, node->disk.life);
+        return;
+    }
     struct sim_snapshot *snapshot = take(node, transfer);
     uint64_t delay_us =
         sim_random_latency(&sim->network.random, DELAY_FACTOR * sim->weather.delay_us);

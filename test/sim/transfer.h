@@ -17,6 +17,7 @@ struct sim_snapshot {
     struct sim *sim;
     struct sim_node *from;
     struct sim_node *to;
+    raft_id peer;       /* who it is for */
     uint64_t from_life; /* of the sender: nobody is told after its end */
     uint64_t to_life;
     struct turn_transfer *transfer; /* the sender's */

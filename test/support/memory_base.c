@@ -12,6 +12,7 @@ struct node {
     uint8_t *newest; /* of a pending node: what the next renewal shows */
     size_t newest_len;
     bool is_pending;
+    bool is_damaged; /* what is seen */
     size_t key_len;
     uint8_t key[];
 };
@@ -162,6 +163,7 @@ static void show(struct memory_base *base, struct node *node) {
     node->seen_len = node->newest_len;
     node->newest = NULL;
     node->is_pending = false;
+    node->is_damaged = false;
     if (!node->seen) {
         (void)RB_REMOVE(tree, &base->tree, node);
         node_free(node);
@@ -185,6 +187,16 @@ void memory_base_damage(struct memory_base *base, struct bytes key) {
     struct node *node = find(base, key);
     CHECK(node && node->seen);
     node->seen[node->seen_len / 2] ^= 0x10;
+    node->is_damaged = true;
+}
+
+bool memory_base_is_sound(const struct memory_base *base) {
+    struct tree *tree = (struct tree *)(uintptr_t)&base->tree;
+    struct node *node;
+    bool is_sound = true;
+    RB_FOREACH (node, tree, tree)
+        is_sound = is_sound && !node->is_damaged;
+    return is_sound;
 }
 
 void memory_base_fail(struct memory_base *base, enum status status) {

@@ -30,8 +30,9 @@ struct kv_meta memory_base_reopen(struct memory_base *base);
 /* Write one sealed record, or delete one with `record.data == NULL`, as a flush would. */
 void memory_base_write(struct memory_base *base, struct bytes key, struct bytes record);
 
-/* Flip one bit of a record that is seen. */
+/* Flip one bit of a record that is seen; whether no record is damaged. */
 void memory_base_damage(struct memory_base *base, struct bytes key);
+bool memory_base_is_sound(const struct memory_base *base);
 
 /* What every call through the view returns from now on, instead of its answer; STATUS_OK: no more
  * of that. */
