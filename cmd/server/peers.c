@@ -67,7 +67,7 @@ static enum status read_back(void *context, const struct raft_entry *entry) {
 }
 
 /* Applied entries are durable and lie in the log; the others are in memory. False: some are not
- * to be had (any more, or for want of memory). */
+ * to be had (any more, or for want of memory). A node whose log is damaged must not go on. */
 static bool collect(struct turn *t, raft_index first, raft_index last) {
     struct turn_outgoing *out = &t->outgoing;
     out->count = 0;
@@ -79,6 +79,8 @@ static bool collect(struct turn *t, raft_index first, raft_index last) {
         if (!out->payloads)
             return false;
         enum status status = t->ports->log_read(t->ports->context, first, read_to, read_back, t);
+        if (status == STATUS_CORRUPT || status == STATUS_IO)
+            t->ports->fail(t->ports->context, status, first);
         if (status != STATUS_OK)
             return status == STATUS_OVERLOAD && out->count > 0;
         first = read_to + 1;

@@ -58,6 +58,8 @@ static bool run_turn(struct sim_node *node) {
     if (setjmp(node->escape) != 0)
         return false;
     turn_run(node->turn, local_ms(node), &node->inbox);
+    if (node->has_met_rot)
+        sim_fail(node->sim, "node %zu goes on though its log is damaged", node->number);
     return true;
 }
 
@@ -130,8 +132,10 @@ static enum status port_log_read(void *context, raft_index first, raft_index las
     struct sim_node *node = context;
     for (raft_index index = first; index <= last; index++) {
         const struct sim_entry *entry = sim_disk_entry(&node->disk, index);
-        if (entry && index == node->disk.rot_index)
+        if (entry && index == node->disk.rot_index) {
+            node->has_met_rot = true;
             return STATUS_CORRUPT;
+        }
         enum status status = entry ? visit(visitor, &entry->entry) : STATUS_NOT_FOUND;
         if (status != STATUS_OK)
             return status;
@@ -326,6 +330,7 @@ void sim_node_boot(struct sim_node *node) {
     if (status != STATUS_OK)
         sim_fail(node->sim, "node %zu cannot start: %s", node->number, status_name(status));
     node->seen_applied = config.raft.applied_index;
+    node->has_met_rot = false;
     wake_never(node);
     wake(node, 0);
 }

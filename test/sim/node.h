@@ -28,11 +28,12 @@ struct sim_node {
     uint64_t clock_true_us;
     uint64_t clock_local_us;
     uint64_t clock_rate_ppm;
-    unsigned pauses; /* how many faults freeze it */
-    unsigned downs;  /* how many faults keep it down */
-    bool is_doomed;  /* its disk is damaged, and that may be found */
-    bool is_lost;    /* it was: down, until it is replaced */
-    jmp_buf escape;  /* from a turn that cannot go on */
+    unsigned pauses;  /* how many faults freeze it */
+    unsigned downs;   /* how many faults keep it down */
+    bool is_doomed;   /* its disk is damaged, and that may be found */
+    bool is_lost;     /* it was: down, until it is replaced */
+    bool has_met_rot; /* its log was read where it is damaged */
+    jmp_buf escape;   /* from a turn that cannot go on */
 
     uint64_t wake_us; /* of the next turn planned; UINT64_MAX: none */
     uint64_t wake_number;
