@@ -3,8 +3,12 @@
 #define FAIL(checks, node, what) \
     sim_fail((checks)->sim, "node %zu " what " before its disk holds it", (node)->number)
 
+static const struct sim_disk *synced(const struct sim_node *node) {
+    return node->disk.unsynced ? node->disk.unsynced : &node->disk;
+}
+
 static bool holds_vote(const struct sim_node *node, raft_term term, raft_id vote) {
-    const struct raft_hard_state *hard = &node->disk.hard;
+    const struct raft_hard_state *hard = &synced(node)->hard;
     return hard->term > term || (hard->term == term && hard->vote == vote);
 }
 
@@ -20,7 +24,7 @@ void sim_check_kept(struct sim_checks *checks, const struct sim_node *node,
 
 void sim_check_promise(struct sim_checks *checks, const struct sim_node *node,
                        const struct raft_message *message) {
-    const struct sim_disk *disk = &node->disk;
+    const struct sim_disk *disk = synced(node);
     switch (message->kind) {
     case RAFT_VOTE:
         if (!holds_vote(node, message->term, node->id))

@@ -2,6 +2,7 @@
 
 #include "plant.h"
 #include "sim/checks.h"
+#include "sim/image.h"
 #include "sim/sim.h"
 
 #include <inttypes.h>
@@ -18,6 +19,7 @@ void sim_disk_close(struct sim_disk *disk) {
     free(disk->configurations);
     memory_base_free(disk->base);
     memory_base_free(disk->old_base);
+    sim_image_free(disk->unsynced);
 }
 
 const struct sim_entry *sim_disk_entry(const struct sim_disk *disk, raft_index index) {
@@ -230,6 +232,12 @@ static bool fails(struct sim_disk *disk) {
     return true;
 }
 
+/* A sync takes everything with it that was written before. */
+static void forget_unsynced(struct sim_disk *disk) {
+    sim_image_free(disk->unsynced);
+    disk->unsynced = NULL;
+}
+
 static void log_written(void *context, void *data, uint64_t tag) {
     struct sim_disk *disk = context;
     (void)data;
@@ -238,6 +246,7 @@ static void log_written(void *context, void *data, uint64_t tag) {
     disk->is_writing = false;
     if (fails(disk))
         return;
+    forget_unsynced(disk);
     give_back_batches(disk);
     if (disk->cut)
         cut_slice(disk);
@@ -390,13 +399,38 @@ void sim_disk_flush(struct sim_disk *disk, struct turn_flush *flush) {
 
 /* ---- Crashes --------------------------------------------------------------------------------- */
 
-void sim_disk_crash(struct sim_disk *disk) {
+void sim_disk_start(struct sim_disk *disk) {
+    if (!PLANTED(skip_sync_at_open))
+        forget_unsynced(disk);
+}
+
+/* What a process wrote and did not sync outlives its end, for the next start to see, but not the
+ * loss of power. */
+static bool loses_power(struct sim_disk *disk) {
+    struct sim_disk *image = disk->unsynced;
+    if (!image || sim_random_percent(&disk->random, 50))
+        return false;
+    sim_trace(disk->sim, "node %zu loses what was not synced", disk->node->number);
+    disk->unsynced = NULL;
+    sim_image_restore(disk, image);
+    return true;
+}
+
+static void end_writes(struct sim_disk *disk) {
+    bool has_some = disk->group_count > 0 || disk->flush || disk->snapshot;
+    if (PLANTED(skip_sync_at_open) && has_some && !disk->unsynced)
+        disk->unsynced = sim_image_take(disk);
     for (size_t i = 0; i < disk->group_count && sim_random_percent(&disk->random, 60); i++)
         (void)try_batch(disk, disk->batches[i]); /* nobody is told how it went */
     if (disk->flush && !disk->is_full && sim_random_percent(&disk->random, 50))
         memory_base_flush(disk->base, disk->flush->flush);
     if (disk->snapshot && !disk->is_full && sim_random_percent(&disk->random, 50))
         install(disk, disk->snapshot);
+}
+
+void sim_disk_crash(struct sim_disk *disk) {
+    if (!loses_power(disk))
+        end_writes(disk);
     disk->snapshot = NULL;
     sim_disk_forget_old(disk);
     disk->life++;

@@ -61,6 +61,10 @@ struct sim_disk {
     bool is_exhausted;    /* and at times not even what may use the reserve */
     bool is_broken;       /* the next write fails, which ends the process */
 
+    /* What really is on it, while the log was not synced since a start: what that start read was in
+     * the page cache. NULL: everything is. */
+    struct sim_disk *unsynced;
+
     raft_index rot_index; /* of an entry with a flipped bit; 0: none */
     bool has_rotten_meta; /* term, vote, identity */
 };
@@ -98,6 +102,9 @@ bool sim_disk_is_found_rotten(const struct sim_disk *disk);
 bool sim_disk_rebuild_state(struct sim_disk *disk);
 
 void sim_disk_hang(struct sim_disk *disk, bool is_hung);
+
+/* A start reads everything, and syncs it before it relies on it. */
+void sim_disk_start(struct sim_disk *disk);
 
 /* NULL: not on the disk (any more, or yet). */
 const struct sim_entry *sim_disk_entry(const struct sim_disk *disk, raft_index index);

@@ -313,6 +313,7 @@ static struct turn_config config_of(struct sim_node *node, struct raft_term_run 
 void sim_node_boot(struct sim_node *node) {
     struct raft_term_run runs[RUNS_MAX];
     CHECK(!node->turn && !node->is_lost);
+    sim_disk_start(&node->disk);
     if (sim_disk_is_found_rotten(&node->disk)) {
         sim_lose(node->sim, node);
         return;

@@ -14,6 +14,7 @@ static const struct {
     {"count_self_early", "a leader counts its own log before it is on the disk"},
     {"apply_before_durable", "what is committed is applied before it is on this disk"},
     {"durable_by_index", "a completion counts for entries that were rewritten since"},
+    {"skip_sync_at_open", "what a start reads is not synced before it is relied on"},
     {"retry_old_vote", "a batch that found no room brings an old vote back"},
     {"retry_truncated", "a batch that found no room brings truncated entries back"},
     {"count_vote_twice", "a vote that comes twice counts twice"},
