@@ -28,7 +28,7 @@ static enum status open_log(struct server *s) {
     struct kv_log_options options = {
         .name = s->settings->has_node_id ? s->settings->node_id : NULL,
         .default_name = s->settings->node_id,
-        .is_sole_voter = true,
+        .is_sole_voter = s->settings->peer_count <= 1,
         .reserve_bytes = (size_t)s->settings->log_reserve_bytes,
     };
     enum status status = kv_log_open(s->directory, &options, &s->log, &s->summary);

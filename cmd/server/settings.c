@@ -1,5 +1,6 @@
 #include "server/settings.h"
 
+#include "server/settings_peers.h"
 #include "server/settings_table.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #define SHOWN_BYTES_MAX ((size_t)200)
 #define FLAG_BYTES_MAX ((size_t)40)
 
-#define ALONE "empty: this version runs one node by itself"
+#define UNSERVED "empty: this version finds no nodes by itself, PEERS names them"
 
 enum origin { FROM_DEFAULT, FROM_HOST_NAME, FROM_VARIABLE, FROM_FLAG };
 
@@ -16,6 +17,9 @@ enum origin { FROM_DEFAULT, FROM_HOST_NAME, FROM_VARIABLE, FROM_FLAG };
 struct given {
     const char *text[SETTING_COUNT]; /* NULL: no flag yet, later: worked out from others */
     enum origin from[SETTING_COUNT];
+    bool is_adopting;
+    bool is_rejoining;
+    bool is_resetting_founding;
 };
 
 /* ---- Errors -------------------------------------------------------------------------------- */
@@ -86,6 +90,19 @@ static bool request_of_flag(const char *flag, size_t len, enum settings_request 
     return true;
 }
 
+/* Flags of one start, which take no value. */
+static bool read_order(const char *flag, size_t len, struct given *given) {
+    if (flag_is(flag, len, "adopt"))
+        given->is_adopting = true;
+    else if (flag_is(flag, len, "rejoin"))
+        given->is_rejoining = true;
+    else if (flag_is(flag, len, "reset-founding"))
+        given->is_resetting_founding = true;
+    else
+        return false;
+    return true;
+}
+
 static enum status refuse_argument(const char *argument, const char *why, char *error) {
     struct text_writer w = error_begin(error);
     text_put(&w, "argument ");
@@ -110,7 +127,8 @@ static enum status read_argument(const struct settings_source *source, int *at, 
     if (!flag)
         return refuse_argument(argument, ": must be a flag; --help lists them", error);
     size_t len = strcspn(flag, "=");
-    if (flag[len] == '\0' && request_of_flag(flag, len, request))
+    bool is_alone = flag[len] == '\0';
+    if (is_alone && (request_of_flag(flag, len, request) || read_order(flag, len, given)))
         return STATUS_OK;
     enum setting_id id = setting_of_flag(flag, len);
     if (id == SETTING_COUNT)
@@ -170,6 +188,8 @@ static enum status read_values(const struct given *given, struct settings *setti
         settings__print_allowed(setting, &w);
         return error_end(&w);
     }
+    settings->has_node_id = given->from[SETTING_NODE_ID] != FROM_HOST_NAME;
+    settings__peers_read(settings);
     return STATUS_OK;
 }
 
@@ -182,12 +202,23 @@ static void complete_address(char address[ADDRESS_BYTES_MAX]) {
     snprintf(address, ADDRESS_BYTES_MAX, "[::]%.8s", port);
 }
 
+static void work_out_cluster(struct settings *settings) {
+    if (settings->peer_count == 0)
+        return;
+    settings__peers_complete(settings);
+    if (settings->cluster[0] == '\0')
+        settings__peers_label(settings, settings->cluster);
+}
+
 static void work_out(const struct given *given, struct settings *settings) {
-    settings->has_node_id = given->from[SETTING_NODE_ID] != FROM_HOST_NAME;
     if (!given->text[SETTING_STATE_RESERVE_MB])
         settings->state_reserve_bytes = 2 * settings->state_dirty_bytes;
     complete_address(settings->grpc_address);
     complete_address(settings->debug_address);
+    work_out_cluster(settings);
+    settings->is_adopting = given->is_adopting;
+    settings->is_rejoining = given->is_rejoining;
+    settings->is_resetting_founding = given->is_resetting_founding;
 }
 
 /* ---- Together ------------------------------------------------------------------------------ */
@@ -203,16 +234,52 @@ static enum status check_times(const struct given *given, const struct settings 
     return error_end(&w);
 }
 
-static enum status check_is_alone(const struct given *given, char *error) {
-    static const enum setting_id lists[] = {SETTING_PEERS, SETTING_SEEDS};
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        if (given->text[lists[i]][0] == '\0')
-            continue;
-        struct text_writer w = error_begin(error);
-        put_refused(&w, given, lists[i]);
-        text_put(&w, ALONE);
-        return error_end(&w);
+/* What is wrong with PEERS beyond its form, as the end of an error line; false: nothing. */
+static bool put_peers_problem(const struct settings *settings, struct text_writer *w) {
+    const char *repeated = settings__peers_repeated(settings);
+    const char *unplaced = settings__peers_unplaced(settings);
+    if (!settings->has_node_id) {
+        text_put(w, "together with NODE_ID: the host's name is no name to agree on");
+    } else if (repeated) {
+        text_put(w, "a list that names every node once, and twice there is ");
+        text_put(w, repeated);
+    } else if (unplaced) {
+        text_put(w, "name=host:port for every other node: this version needs the address of ");
+        text_put(w, unplaced);
+    } else if (settings->peer_count == MEMBERS_MAX &&
+               !settings__peer_find(settings, settings->node_id)) {
+        text_put(w, "up to 16 names, with NODE_ID's own");
+    } else {
+        return false;
     }
+    return true;
+}
+
+static enum status check_peers(const struct given *given, const struct settings *settings,
+                               char *error) {
+    if (settings->peer_count == 0)
+        return STATUS_OK;
+    struct text_writer w = error_begin(error);
+    put_refused(&w, given, SETTING_PEERS);
+    return put_peers_problem(settings, &w) ? error_end(&w) : STATUS_OK;
+}
+
+static enum status check_seeds(const struct given *given, char *error) {
+    if (given->text[SETTING_SEEDS][0] == '\0')
+        return STATUS_OK;
+    struct text_writer w = error_begin(error);
+    put_refused(&w, given, SETTING_SEEDS);
+    text_put(&w, UNSERVED);
+    return error_end(&w);
+}
+
+/* Moved, or copied: only the operator knows which. */
+static enum status check_orders(const struct given *given, const struct settings *settings,
+                                char *error) {
+    if (given->is_adopting && given->is_rejoining)
+        return refuse_argument("--adopt", ": must not come with --rejoin", error);
+    if (given->is_adopting && !settings->has_node_id)
+        return refuse_argument("--adopt", ": must come with NODE_ID, the name to adopt", error);
     return STATUS_OK;
 }
 
@@ -228,7 +295,7 @@ static enum status check_unserved(const struct settings_source *source, char *er
         text_put(&w, rows[i][0]);
         text_put(&w, "=");
         put_shown(&w, value);
-        text_put(&w, ": must be " ALONE);
+        text_put(&w, ": must be " UNSERVED);
         return error_end(&w);
     }
     return STATUS_OK;
@@ -242,7 +309,11 @@ static enum status read_settings(const struct settings_source *source, struct gi
     if (status == STATUS_OK)
         status = check_times(given, &settings, error);
     if (status == STATUS_OK)
-        status = check_is_alone(given, error);
+        status = check_peers(given, &settings, error);
+    if (status == STATUS_OK)
+        status = check_seeds(given, error);
+    if (status == STATUS_OK)
+        status = check_orders(given, &settings, error);
     if (status == STATUS_OK)
         status = check_unserved(source, error);
     if (status != STATUS_OK)

@@ -18,6 +18,12 @@
 #define SETTINGS_LIST_BYTES_MAX ((size_t)2048)
 #define SETTINGS_ERROR_BYTES_MAX ((size_t)640)
 
+/* One of the nodes that PEERS names. */
+struct settings_peer {
+    char name[NAME_BYTES_MAX];
+    char address[ADDRESS_BYTES_MAX]; /* host:port or [v6]:port; empty: only the name was given */
+};
+
 /* A plain copy; texts end with a zero and are empty when unset. */
 struct settings {
     char node_id[NAME_BYTES_MAX];
@@ -28,9 +34,14 @@ struct settings {
     char advertise_address[ADDRESS_BYTES_MAX]; /* what clients are told; empty: grpc_address */
     char node_region[NAME_BYTES_MAX];
 
-    /* Of a cluster; this version accepts only empty lists. */
-    char peers[SETTINGS_LIST_BYTES_MAX];
-    char seeds[SETTINGS_LIST_BYTES_MAX];
+    /* The nodes that found the cluster, every name once and this node's among them; without PEERS
+     * none, and this node founds one by itself. Later on they only tell addresses. */
+    char peers[SETTINGS_LIST_BYTES_MAX]; /* as it was given */
+    struct settings_peer peers_list[MEMBERS_MAX];
+    size_t peer_count;
+    char cluster[NAME_BYTES_MAX]; /* label; with PEERS never empty */
+
+    char seeds[SETTINGS_LIST_BYTES_MAX];  /* this version accepts none */
     char bind_address[ADDRESS_BYTES_MAX]; /* an IP address */
     uint64_t bind_port;
 
@@ -47,10 +58,16 @@ struct settings {
     uint64_t log_reserve_bytes;
     uint64_t log_keep_bytes; /* of the log's tail that stays behind the flush, both */
     uint64_t log_keep_entries;
+    uint64_t log_hold_bytes;   /* of the log that stays for a snapshot on its way to a peer */
     uint64_t scrub_per_second; /* records; 0: off */
 
     enum log_level log_level;
     enum log_format log_format;
+
+    /* Flags only, of one start. Of the first two at most one is set. */
+    bool is_adopting;           /* NODE_ID, which was given, becomes the directory's name */
+    bool is_rejoining;          /* what the directory holds is set aside */
+    bool is_resetting_founding; /* the founding that it takes part in is given up */
 };
 
 static inline uint64_t settings_election_ms(const struct settings *s) {

@@ -51,6 +51,9 @@ size_t settings_help(char *text, size_t capacity) {
     for (enum setting_id id = 0; id < SETTING_COUNT; id++)
         put_setting_row(&w, &settings__table[id]);
     text_put(&w, "\n");
+    put_row(&w, "", "--adopt", "", "take NODE_ID for the name of a moved directory");
+    put_row(&w, "", "--rejoin", "", "set what the directory holds aside, join as new");
+    put_row(&w, "", "--reset-founding", "", "give up a founding that cannot end");
     put_row(&w, "", "--check-config", "", "check, print, and exit: 0, or 2 when wrong");
     put_row(&w, "", "--version", "", "print the version");
     put_row(&w, "", "--help", "", "print this table");
@@ -116,7 +119,8 @@ bool settings_load(int argc, char *const *argv, struct settings *ret_settings,
 }
 
 void settings_log(const struct settings *s) {
-    log_info("settings", log_text("node_id", s->node_id), log_text("region", s->node_region),
+    log_info("settings", log_text("node_id", s->node_id), log_text("cluster", s->cluster),
+             log_u64("peers", s->peer_count), log_text("region", s->node_region),
              log_text("data_dir", s->data_dir), log_text("grpc_addr", s->grpc_address),
              log_text("debug_addr", s->debug_address), log_u64("tick_ms", s->tick_ms),
              log_u64("election_ms", settings_election_ms(s)),

@@ -66,6 +66,14 @@ static bool is_host_and_port(const char *text) {
     return copy_part(text, (size_t)(colon - text), host) && is_host(host) && is_port(colon + 1);
 }
 
+/* What another node calls, so that a free port will not do. */
+static bool is_peer_address(const char *text) {
+    if (!is_bracketed(text) && !is_host_and_port(text))
+        return false;
+    const char *port = strrchr(text, ':') + 1;
+    return port[strspn(port, "0")] != '\0';
+}
+
 bool settings__is_name(const char *text) {
     size_t len = strlen(text);
     return len > 0 && len < NAME_BYTES_MAX && strspn(text, NAME_CHARACTERS) == len;
@@ -111,9 +119,8 @@ static bool is_peer(const char *item) {
     char name[ADDRESS_BYTES_MAX];
     if (!equals)
         return settings__is_name(item);
-    const char *address = equals + 1;
     return copy_part(item, (size_t)(equals - item), name) && settings__is_name(name) &&
-           (is_bracketed(address) || is_host_and_port(address));
+           is_peer_address(equals + 1);
 }
 
 bool settings__is_peers(const char *text) {

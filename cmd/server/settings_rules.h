@@ -17,7 +17,7 @@ bool settings__is_call_address(const char *text); /* the same, but with a host *
 /* An IPv4 or IPv6 address without a port. */
 bool settings__is_ip(const char *text);
 
-/* Comma-separated, at most MEMBERS_MAX: name or name=host:port. */
+/* Comma-separated, at most MEMBERS_MAX: name or name=host:port, with a port above 0. */
 bool settings__is_peers(const char *text);
 
 /* Comma-separated, at most MEMBERS_MAX: host, host:port, v6 or [v6]:port. */

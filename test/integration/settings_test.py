@@ -54,8 +54,12 @@ class SettingsTest(unittest.TestCase):
         self.assert_refused(run("data"), '"data"', "--help")
 
     def test_refuses_to_run_alone_when_told_of_others(self):
-        self.assert_refused(run(PEERS="node-1,node-2"), 'PEERS="node-1,node-2"', "by itself")
+        self.assert_refused(run(PEERS="node-1,node-2=h:1"), 'PEERS="node-1,node-2=h:1"', "NODE_ID")
+        self.assert_refused(run(PEERS="node-2", NODE_ID="node-1"), "PEERS=", "address of node-2")
         self.assert_refused(run(SEEDS="[fdaa::1]:7946"), "SEEDS=", "by itself")
+
+    def test_takes_one_way_out_of_a_wrong_name(self):
+        self.assert_refused(run("--adopt", "--rejoin", NODE_ID="a"), '"--adopt"', "--rejoin")
 
     def test_keeps_a_value_of_many_lines_on_one(self):
         self.assert_refused(run(LOG_LEVEL="in\nfo\x1b[31m"), 'LOG_LEVEL="in\\nfo\\u001b[31m"')

@@ -86,6 +86,8 @@ static void has_the_documented_defaults(void **state) {
     assert_string_equal(settings.node_id, "host-7");
     assert_false(settings.has_node_id);
     assert_string_equal(settings.peers, "");
+    assert_int_equal(settings.peer_count, 0);
+    assert_string_equal(settings.cluster, "");
     assert_string_equal(settings.data_dir, "/data");
     assert_string_equal(settings.grpc_address, "[::]:9000");
     assert_string_equal(settings.debug_address, "[::]:8080");
@@ -113,6 +115,7 @@ static void has_the_defaults_of_the_storage(void **state) {
     assert_int_equal(settings.log_reserve_bytes, 16 * MIB);
     assert_int_equal(settings.log_keep_bytes, 32 * MIB);
     assert_int_equal(settings.log_keep_entries, 10000);
+    assert_int_equal(settings.log_hold_bytes, 256 * MIB);
     assert_int_equal(settings.scrub_per_second, 10000);
     assert_int_equal(settings.log_level, LOG_LEVEL_INFO);
     assert_int_equal(settings.log_format, LOG_FORMAT_LOGFMT);
@@ -234,7 +237,7 @@ static void refuses_unknown_arguments(void **state) {
     (void)state;
     assert_int_equal(PARSE("--bogus=1"), STATUS_INVALID);
     assert_string_equal(error, "argument \"--bogus=1\": must be a known flag; --help lists them");
-    assert_int_equal(PARSE("--rejoin"), STATUS_INVALID);
+    assert_int_equal(PARSE("--rejoin=yes"), STATUS_INVALID);
     assert_int_equal(PARSE("--help=yes"), STATUS_INVALID);
     assert_int_equal(PARSE("--tick_ms=5"), STATUS_INVALID);
     assert_int_equal(PARSE("serve"), STATUS_INVALID);
@@ -359,18 +362,149 @@ static void tells_ip_addresses_and_paths_from_others(void **state) {
 
 /* ---- What forms a cluster ------------------------------------------------------------------ */
 
-static void runs_one_node_by_itself_only(void **state) {
+static void expect_peer(size_t at, const char *name, const char *address) {
+    assert_true(at < settings.peer_count);
+    assert_string_equal(settings.peers_list[at].name, name);
+    assert_string_equal(settings.peers_list[at].address, address);
+}
+
+static void reads_peers_with_this_node_among_them(void **state) {
     (void)state;
-    refuses("PEERS", "node-1,node-2=[::1]:9001",
-            "PEERS=\"node-1,node-2=[::1]:9001\": must be empty: this version runs one node by "
-            "itself");
+    given("NODE_ID", "b");
+    given("PEERS", "a=[::1]:9001,b,c=host-3.x:9003");
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_int_equal(settings.peer_count, 3);
+    expect_peer(0, "a", "[::1]:9001");
+    expect_peer(1, "b", "");
+    expect_peer(2, "c", "host-3.x:9003");
+    assert_int_equal(PARSE("--peers=b=10.0.0.2:9000"), STATUS_OK);
+    assert_int_equal(settings.peer_count, 1);
+    expect_peer(0, "b", "10.0.0.2:9000");
+}
+
+static void adds_this_node_to_peers_that_lack_it(void **state) {
+    (void)state;
+    given("NODE_ID", "node-2");
+    given("PEERS", "node-1=h:1,node-3=h:3");
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_int_equal(settings.peer_count, 3);
+    expect_peer(0, "node-1", "h:1");
+    expect_peer(1, "node-3", "h:3");
+    expect_peer(2, "node-2", "");
+    assert_string_equal(settings.peers, "node-1=h:1,node-3=h:3"); /* as given */
+}
+
+static void label_of(const char *node_id, const char *peers, char label[NAME_BYTES_MAX]) {
+    blank_world(NULL);
+    given("NODE_ID", node_id);
+    given("PEERS", peers);
+    assert_int_equal(parse_variables(), STATUS_OK);
+    memcpy(label, settings.cluster, NAME_BYTES_MAX);
+}
+
+static void labels_a_cluster_alike_on_all_its_nodes(void **state) {
+    (void)state;
+    char one[NAME_BYTES_MAX], two[NAME_BYTES_MAX], other[NAME_BYTES_MAX];
+    label_of("a", "a=h:1,b=h:2,c=h:3", one);
+    label_of("b", "c=[::1]:3,a=h:9", two);
+    label_of("a", "a=h:1,b=h:2", other);
+    assert_string_equal(one, two);
+    assert_string_not_equal(one, other);
+    label_of("ab", "ab,c=h:1", one);
+    label_of("a", "a,bc=h:1", two);
+    assert_string_not_equal(one, two);
+    label_of("a", "a", one);
+    assert_string_equal(one, "089be207b544f1e4"); /* FNV-1a of "a" and a zero byte */
+}
+
+static void prefers_a_label_that_is_given(void **state) {
+    (void)state;
+    given("NODE_ID", "a");
+    given("PEERS", "b=h:2");
+    given("CLUSTER", "shop.eu-1");
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_string_equal(settings.cluster, "shop.eu-1");
+    refuses("CLUSTER", "a shop",
+            "CLUSTER=\"a shop\": must be 1 to 63 characters of A-Z a-z 0-9 . _ -");
+}
+
+static void refuses_peers(const char *peers, const char *why) {
+    blank_world(NULL);
+    given("NODE_ID", "a");
+    given("PEERS", peers);
+    assert_int_equal(parse_variables(), STATUS_INVALID);
+    assert_non_null(strstr(error, "PEERS=\""));
+    if (!strstr(error, why))
+        fail_msg("not in the error: %s: %s", why, error);
+}
+
+static void refuses_peers_that_cannot_be_called_or_told_apart(void **state) {
+    (void)state;
+    refuses_peers("b=h:1,c=h:2,b=h:3", "names every node once, and twice there is b");
+    refuses_peers("a,a", "twice there is a");
+    refuses_peers("a,b=h:1,c", "needs the address of c");
+    refuses_peers("b=h:0", "must be up to 16 names");
+    refuses_peers("b=[::1]:000", "must be up to 16 names");
+}
+
+static void refuses_peers_without_a_name_of_its_own(void **state) {
+    (void)state;
+    refuses("PEERS", "host-7,b=h:1",
+            "PEERS=\"host-7,b=h:1\": must be together with NODE_ID: the host's name is no name to "
+            "agree on");
+}
+
+static void counts_this_node_among_16(void **state) {
+    (void)state;
+    static const char others[] = "1=h:1,2=h:1,3=h:1,4=h:1,5=h:1,6=h:1,7=h:1,8=h:1,9=h:1,10=h:1,"
+                                 "11=h:1,12=h:1,13=h:1,14=h:1,15=h:1";
+    char list[256];
+    given("NODE_ID", "a");
+    given("PEERS", others);
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_int_equal(settings.peer_count, MEMBERS_MAX);
+    snprintf(list, sizeof list, "%s,a", others);
+    assert_int_equal(PARSE("--peers", list), STATUS_OK);
+    assert_int_equal(settings.peer_count, MEMBERS_MAX);
+    snprintf(list, sizeof list, "%s,16=h:1", others);
+    refuses_peers(list, "must be up to 16 names, with NODE_ID's own");
+}
+
+static void finds_no_nodes_by_itself(void **state) {
+    (void)state;
     refuses("SEEDS", "10.0.0.1,[fdaa::1]:7946,fdaa::2,host:1",
-            "SEEDS=\"10.0.0.1,[fdaa::1]:7946,fdaa::2,host:1\": must be empty: this version runs "
-            "one node by itself");
+            "SEEDS=\"10.0.0.1,[fdaa::1]:7946,fdaa::2,host:1\": must be empty: this version finds "
+            "no nodes by itself, PEERS names them");
     refuses("DISCOVERY_DNS", "app.internal",
-            "DISCOVERY_DNS=\"app.internal\": must be empty: this version runs one node by itself");
+            "DISCOVERY_DNS=\"app.internal\": must be empty: this version finds no nodes by itself, "
+            "PEERS names them");
     assert_int_equal(parse_with("BOOTSTRAP_EXPECT", "3"), STATUS_INVALID);
     assert_int_equal(parse_with("BOOTSTRAP_EXPECT", "1"), STATUS_OK);
+}
+
+static void takes_orders_as_flags_only(void **state) {
+    (void)state;
+    given("REJOIN", "on");
+    given("ADOPT", "on");
+    given("RESET_FOUNDING", "on");
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_false(settings.is_adopting || settings.is_rejoining || settings.is_resetting_founding);
+    assert_int_equal(PARSE("--rejoin", "-reset-founding", "--tick-ms", "7"), STATUS_OK);
+    assert_true(settings.is_rejoining && settings.is_resetting_founding);
+    assert_false(settings.is_adopting);
+    assert_int_equal(settings.tick_ms, 7);
+    assert_int_equal(PARSE("--adopt", "--node-id=a"), STATUS_OK);
+    assert_true(settings.is_adopting);
+    assert_false(settings.is_rejoining || settings.is_resetting_founding);
+}
+
+static void refuses_orders_that_make_no_sense(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("--rejoin", "--adopt", "--node-id=a"), STATUS_INVALID);
+    assert_string_equal(error, "argument \"--adopt\": must not come with --rejoin");
+    assert_int_equal(PARSE("--adopt"), STATUS_INVALID);
+    assert_string_equal(error, "argument \"--adopt\": must come with NODE_ID, the name to adopt");
+    assert_int_equal(PARSE("--adopt=a"), STATUS_INVALID);
 }
 
 static void refuses_malformed_lists_for_their_form(void **state) {
@@ -394,7 +528,9 @@ static void refuses_malformed_lists_for_their_form(void **state) {
 
 static void prints_settings_that_read_back_the_same(void **state) {
     (void)state;
-    assert_int_equal(PARSE("--node-id=n", "--log-format=json", "--state-dirty-mb=5"), STATUS_OK);
+    assert_int_equal(PARSE("--node-id=n", "--log-format=json", "--state-dirty-mb=5",
+                           "--peers=m=h:1"),
+                     STATUS_OK);
     struct settings first = settings;
     char text[8192];
     size_t len = settings_print(&settings, text, sizeof text - 1);
@@ -402,7 +538,7 @@ static void prints_settings_that_read_back_the_same(void **state) {
     assert_non_null(strstr(text, "NODE_ID=n\n"));
     assert_non_null(strstr(text, "STATE_RESERVE_MB=10\n"));
     assert_non_null(strstr(text, "LEASE_READS=on\n"));
-    assert_non_null(strstr(text, "PEERS=\n"));
+    assert_non_null(strstr(text, "PEERS=m=h:1\n"));
 
     const char *argv[64] = {"server"};
     static char flags[64][128];
@@ -458,7 +594,16 @@ int main(void) {
         TEST(refuses_node_ids_outside_the_alphabet),
         TEST(tells_listen_addresses_from_others),
         TEST(tells_ip_addresses_and_paths_from_others),
-        TEST(runs_one_node_by_itself_only),
+        TEST(reads_peers_with_this_node_among_them),
+        TEST(adds_this_node_to_peers_that_lack_it),
+        TEST(labels_a_cluster_alike_on_all_its_nodes),
+        TEST(prefers_a_label_that_is_given),
+        TEST(refuses_peers_that_cannot_be_called_or_told_apart),
+        TEST(refuses_peers_without_a_name_of_its_own),
+        TEST(counts_this_node_among_16),
+        TEST(finds_no_nodes_by_itself),
+        TEST(takes_orders_as_flags_only),
+        TEST(refuses_orders_that_make_no_sense),
         TEST(refuses_malformed_lists_for_their_form),
         TEST(prints_settings_that_read_back_the_same),
         TEST(explains_every_setting_within_100_columns),
