@@ -7,6 +7,11 @@
 /* Room for a small message on its way out, and for its bytes. */
 #define BLOCK_BYTES 2048
 
+/* What a message needs beside its entries, and an entry beside its payload: tags, lengths and
+ * numbers, each of at most 10 bytes. */
+#define MESSAGE_HEAD_BYTES_MAX ((size_t)128)
+#define ENTRY_HEAD_BYTES_MAX ((size_t)32)
+
 static upb_StringView view_of(struct bytes bytes) {
     return upb_StringView_FromDataAndSize((const char *)bytes.data, bytes.len);
 }
@@ -197,18 +202,24 @@ static phalanx_v1_ExchangeRequest *exchange_new(upb_Arena *arena, phalanx_v1_Fra
     return exchange;
 }
 
-static void free_arena(void *arena) {
-    upb_Arena_Free(arena);
+/* Room for an arena in which upb doubles one buffer, in place, until it holds so many bytes. */
+static size_t block_bytes(size_t bytes) {
+    size_t size = 256;
+    while (size < bytes)
+        size *= 2;
+    return size + 256;
 }
 
-/* As bytes, in memory of their own that goes with the slice. */
-static grpc_slice encode_large(const phalanx_v1_ExchangeRequest *exchange) {
-    upb_Arena *arena = upb_Arena_New();
-    CHECK(arena != NULL);
+/* As bytes, in memory of their own that goes with the slice: all of it taken at once, since upb
+ * would otherwise take and copy it again at each doubling. `bytes` is an upper bound. */
+static grpc_slice encode_large(const phalanx_v1_ExchangeRequest *exchange, size_t bytes) {
+    char *block = malloc(block_bytes(bytes));
+    CHECK(block != NULL);
+    upb_Arena *arena = upb_Arena_Init(block, block_bytes(bytes), NULL);
     size_t size = 0;
     char *data = phalanx_v1_ExchangeRequest_serialize(exchange, arena, &size);
-    CHECK(data != NULL);
-    return grpc_slice_new_with_user_data(data, size, free_arena, arena);
+    CHECK(data != NULL); /* or the bound is wrong */
+    return grpc_slice_new_with_user_data(data, size, free, block);
 }
 
 /* As bytes, copied out of the arena. */
@@ -232,6 +243,13 @@ grpc_slice rpc__hello_encode(const struct rpc_hello *hello) {
     return slice;
 }
 
+static size_t entries_bytes_max(const struct raft_entry *entries, size_t count) {
+    size_t bytes = count * ENTRY_HEAD_BYTES_MAX;
+    for (size_t i = 0; i < count; i++)
+        bytes += entries[i].payload.len;
+    return bytes;
+}
+
 grpc_slice rpc__raft_message_encode(const struct raft_message *message,
                                     const struct raft_entry *entries, size_t count) {
     _Alignas(max_align_t) char block[BLOCK_BYTES];
@@ -240,7 +258,10 @@ grpc_slice rpc__raft_message_encode(const struct raft_message *message,
     phalanx_v1_Frame *frame = NULL;
     phalanx_v1_ExchangeRequest *exchange = exchange_new(arena, &frame);
     phalanx_v1_Frame_set_message(frame, make_message(message, entries, count, arena));
-    grpc_slice slice = count == 0 ? encode_small(exchange, arena) : encode_large(exchange);
+    grpc_slice slice =
+        count == 0
+            ? encode_small(exchange, arena)
+            : encode_large(exchange, MESSAGE_HEAD_BYTES_MAX + entries_bytes_max(entries, count));
     upb_Arena_Free(arena);
     return slice;
 }
@@ -254,7 +275,7 @@ grpc_slice rpc__link_bytes_encode(enum rpc_bytes_kind kind, struct bytes bytes) 
     case RPC_BYTES_FOUNDING: phalanx_v1_Frame_set_founding(frame, view_of(bytes)); break;
     case RPC_BYTES_NOTE: phalanx_v1_Frame_set_note(frame, view_of(bytes)); break;
     }
-    grpc_slice slice = encode_large(exchange);
+    grpc_slice slice = encode_large(exchange, MESSAGE_HEAD_BYTES_MAX + bytes.len);
     upb_Arena_Free(arena);
     return slice;
 }
