@@ -222,7 +222,7 @@ enum status rpc_queue_new(struct rpc_queue **ret_queue) {
     return STATUS_OK;
 }
 
-static void completions_close(grpc_completion_queue *completions) {
+void rpc__completions_close(grpc_completion_queue *completions) {
     grpc_completion_queue_shutdown(completions);
     grpc_event event;
     do
@@ -242,7 +242,7 @@ void rpc_queue_free(struct rpc_queue *queue) {
         LIST_REMOVE(attempt, link);
         attempt_free(attempt);
     }
-    completions_close(queue->completions);
+    rpc__completions_close(queue->completions);
     pthread_mutex_destroy(&queue->lock);
     rpc__memory_free(queue->memory);
     free(queue);

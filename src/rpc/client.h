@@ -44,6 +44,9 @@ struct rpc_client {
 
 gpr_timespec rpc__deadline_after(uint64_t timeout_ms);
 
+/* Nothing is under way on it. */
+void rpc__completions_close(grpc_completion_queue *completions);
+
 /* What became of a call, from what the core received at its end. */
 void rpc__outcome_fill(grpc_status_code code, grpc_slice detail,
                        const grpc_metadata_array *trailing, struct rpc_outcome *ret_outcome);

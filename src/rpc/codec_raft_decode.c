@@ -1,6 +1,8 @@
 /* What other nodes say, checked: whatever arrives is hostile until it has passed here. */
 #include "rpc/codec_raft.h"
 
+#include "rpc/server.h"
+
 #include "phalanx/v1/raft.upb.h"
 
 #include <stdlib.h>
@@ -11,9 +13,6 @@
 
 /* Room for a few small frames, so that most messages cost one allocation. */
 #define BLOCK_BYTES ((size_t)1024)
-
-/* Indexes and terms are below it, so that no sum of theirs overflows. */
-#define NUMBER_MAX ((uint64_t)1 << 62)
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
@@ -137,7 +136,7 @@ static bool take_hello(const phalanx_v1_Hello *from, struct rpc__frame *frame) {
 /* ---- Raft messages ------------------------------------------------------------------------- */
 
 static bool is_number(uint64_t value) {
-    return value < NUMBER_MAX;
+    return value < RPC__NUMBER_MAX;
 }
 
 static bool take_vote(const phalanx_v1_Vote *from, struct raft_message *m) {

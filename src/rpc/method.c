@@ -12,6 +12,7 @@ static const struct rpc__method methods[RPC__METHOD_COUNT] = {
     [RPC__SAVE_SNAPSHOT] = {"/phalanx.v1.ClusterService/SaveSnapshot", true, 2,
                             rpc__snapshot_on_call},
     [RPC__EXCHANGE] = {"/phalanx.v1.RaftService/Exchange", false, 2, rpc__exchange_on_call},
+    [RPC__INSTALL] = {"/phalanx.v1.RaftService/InstallSnapshot", false, 2, rpc__install_on_call},
     [RPC__HEALTH_CHECK] = {"/grpc.health.v1.Health/Check", true, 4, rpc__health_on_check},
     [RPC__HEALTH_WATCH] = {"/grpc.health.v1.Health/Watch", true, 2, rpc__health_on_watch},
     [RPC__REFLECT] = {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", false, 2,

@@ -22,6 +22,38 @@
 void rpc_init(void);
 void rpc_shutdown(void);
 
+/* ---- Outcomes ------------------------------------------------------------------------------ */
+
+/* The gRPC status codes, so that callers can tell them apart. Values are gRPC's. */
+enum rpc_code {
+    RPC_OK = 0,
+    RPC_CANCELLED = 1,
+    RPC_UNKNOWN = 2,
+    RPC_INVALID_ARGUMENT = 3,
+    RPC_DEADLINE_EXCEEDED = 4,
+    RPC_NOT_FOUND = 5,
+    RPC_ALREADY_EXISTS = 6,
+    RPC_PERMISSION_DENIED = 7,
+    RPC_RESOURCE_EXHAUSTED = 8,
+    RPC_FAILED_PRECONDITION = 9,
+    RPC_ABORTED = 10,
+    RPC_OUT_OF_RANGE = 11,
+    RPC_UNIMPLEMENTED = 12,
+    RPC_INTERNAL = 13,
+    RPC_UNAVAILABLE = 14,
+    RPC_DATA_LOSS = 15,
+    RPC_UNAUTHENTICATED = 16,
+};
+const char *rpc_code_name(enum rpc_code code);
+
+/* What became of a call. `detail` and `leader` are texts, cut to fit. */
+struct rpc_outcome {
+    enum rpc_code code;
+    bool is_not_applied;            /* the server's mark, or the request was certainly never sent */
+    char detail[256];               /* why it failed, for people */
+    char leader[ADDRESS_BYTES_MAX]; /* host:port where to go next time; empty: not told */
+};
+
 /* ---- Links: streams between nodes ------------------------------------------------------------
  *
  * A link is one stream to another node, dialled by us or accepted by our server; it carries frames
@@ -175,6 +207,66 @@ MUST_USE enum status rpc_dial_set_address(struct rpc_dial *dial, const char *add
  * not on a completion-queue thread. */
 void rpc_dial_free(struct rpc_dial *dial);
 
+/* ---- Snapshots to other nodes ----------------------------------------------------------------
+ *
+ * One stream over a TCP connection of its own, so that it delays no heartbeat: a head that says
+ * what it is, then the portable snapshot stream (kv.h), then one answer. Both sides run on threads
+ * that may wait, one thread at a time for each transfer. */
+
+struct rpc_install_head {
+    uint64_t cluster_id;
+    raft_id from;
+    raft_id to;
+    raft_term term;       /* the sender's */
+    raft_index index;     /* of the last entry in the snapshot; not 0 */
+    raft_term index_term; /* not above `term` */
+};
+
+struct rpc_upload;
+struct rpc_upload_config {
+    const char *address; /* host:port; copied */
+    struct rpc_install_head head;
+    /* A receiver that takes nothing for so long is given up, and so is one that has everything and
+     * does not answer: installing takes two syncs of all of it. */
+    uint64_t stall_ms;
+    uint64_t bytes_per_second; /* no faster than this; 0: as fast as it goes */
+};
+
+/* Connects and sends the head. That it could not connect or was refused is told by the first write
+ * and by rpc_upload_finish(), which ends every upload.
+ *
+ * STATUS_INVALID    the address is not host:port.
+ * STATUS_NO_MEMORY  nothing was made. */
+MUST_USE enum status rpc_upload_new(const struct rpc_upload_config *config,
+                                    struct rpc_upload **ret_upload);
+/* The next bytes of the stream, any number; waits for flow control and for the pace.
+ *
+ * STATUS_ABORTED  the other side has ended it: finish it to learn why. */
+MUST_USE enum status rpc_upload_write(struct rpc_upload *upload, struct bytes chunk);
+/* End the stream and wait for the answer, or when not everything was written (`is_whole` false) cut
+ * it off; then forget it. On RPC_OK the receiver holds the snapshot or something newer, and its
+ * state stands at `ret_index`. */
+void rpc_upload_finish(struct rpc_upload *upload, bool is_whole, struct rpc_outcome *ret_outcome,
+                       raft_index *ret_index);
+/* Cut it off at once: writes under way return. Any thread, before rpc_upload_finish() is called. */
+void rpc_upload_cancel(struct rpc_upload *upload);
+
+/* A snapshot that arrives; owned by whoever took it until rpc_incoming_finish(). */
+struct rpc_incoming;
+
+/* The next bytes, borrowed until the next call; none: the sender has said everything, or its
+ * connection broke at that moment, which the stream's own end tells apart.
+ *
+ * STATUS_TIMEOUT  nothing came for timeout_ms.
+ * STATUS_ABORTED  the sender is gone, or the server stops.
+ * STATUS_CORRUPT  what came is no piece of a snapshot. */
+MUST_USE enum status rpc_incoming_read(struct rpc_incoming *incoming, uint64_t timeout_ms,
+                                       struct bytes *ret_chunk);
+/* Answer and give it back. STATUS_OK: the state stands at `index`. Else: refused, `detail` says
+ * why, or is NULL; it is copied. Also right after on_install(), without reading. */
+void rpc_incoming_finish(struct rpc_incoming *incoming, enum status status, const char *detail,
+                         raft_index index);
+
 /* ---- Server -------------------------------------------------------------------------------- */
 
 struct rpc_server;
@@ -193,7 +285,11 @@ struct rpc_handlers {
     void (*on_snapshot)(void *context, struct rpc_stream *stream);
     /* Copy what is published. */
     void (*on_status)(void *context, struct node_status *ret_status);
-    /* Streams from and to other nodes; without an on_up() there are none. */
+    /* A leader brings a snapshot. On a completion-queue thread: hand it to a thread that may wait,
+     * or finish it. `head` is borrowed for the call. NULL: there are no peers. */
+    void (*on_install)(void *context, struct rpc_incoming *incoming,
+                       const struct rpc_install_head *head);
+    /* Streams from and to other nodes; without an on_link_up() there are none. */
     struct rpc_link_handlers links;
 };
 
@@ -243,36 +339,6 @@ MUST_USE enum status rpc_stream_write(struct rpc_stream *stream, struct bytes ch
 void rpc_stream_finish(struct rpc_stream *stream, enum status status, const char *detail);
 
 /* ---- Client -------------------------------------------------------------------------------- */
-
-/* The gRPC status codes, so that callers can tell them apart. Values are gRPC's. */
-enum rpc_code {
-    RPC_OK = 0,
-    RPC_CANCELLED = 1,
-    RPC_UNKNOWN = 2,
-    RPC_INVALID_ARGUMENT = 3,
-    RPC_DEADLINE_EXCEEDED = 4,
-    RPC_NOT_FOUND = 5,
-    RPC_ALREADY_EXISTS = 6,
-    RPC_PERMISSION_DENIED = 7,
-    RPC_RESOURCE_EXHAUSTED = 8,
-    RPC_FAILED_PRECONDITION = 9,
-    RPC_ABORTED = 10,
-    RPC_OUT_OF_RANGE = 11,
-    RPC_UNIMPLEMENTED = 12,
-    RPC_INTERNAL = 13,
-    RPC_UNAVAILABLE = 14,
-    RPC_DATA_LOSS = 15,
-    RPC_UNAUTHENTICATED = 16,
-};
-const char *rpc_code_name(enum rpc_code code);
-
-/* What became of a call. `detail` and `leader` are texts, cut to fit. */
-struct rpc_outcome {
-    enum rpc_code code;
-    bool is_not_applied;            /* the server's mark, or the request was certainly never sent */
-    char detail[256];               /* why it failed, for people */
-    char leader[ADDRESS_BYTES_MAX]; /* host:port where to go next time; empty: not told */
-};
 
 /* A client is one TCP connection of its own to one address; it connects when first used, and after
  * a failure again within 0.5 s. A call is one attempt, never repeated in here; while connecting

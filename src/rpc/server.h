@@ -9,6 +9,7 @@
  *   method.c   the methods, by path
  *   kv_service.c, cluster_service.c, health.c, reflection.c   what they do
  *   stream.c   a snapshot on its way out
+ *   incoming.c a snapshot on its way in
  *
  * Threads: whatever belongs to a queue is touched by that queue's thread only. A call is handed
  * between threads by `phase`. */
@@ -30,7 +31,11 @@
 /* Call objects that a queue keeps for later; more are given back to the heap. */
 #define RPC__FREE_CALLS_MAX ((size_t)1024)
 
+/* Peers' indexes and terms are below it, so that no sum of theirs overflows. */
+#define RPC__NUMBER_MAX ((uint64_t)1 << 62)
+
 /* Streams that stay open for as long as their caller likes, each kind. */
+#define RPC__INSTALLS_MAX 4
 #define RPC__SNAPSHOTS_MAX 4
 #define RPC__WATCHES_MAX ((size_t)64)
 #define RPC__REFLECTIONS_MAX 64
@@ -50,6 +55,7 @@ enum rpc__method_id {
     RPC__STATUS,
     RPC__SAVE_SNAPSHOT,
     RPC__EXCHANGE,
+    RPC__INSTALL,
     RPC__HEALTH_CHECK,
     RPC__HEALTH_WATCH,
     RPC__REFLECT,
@@ -72,6 +78,7 @@ void rpc__kv_on_call(struct rpc_call *call);
 void rpc__status_on_call(struct rpc_call *call);
 void rpc__snapshot_on_call(struct rpc_call *call);
 void rpc__exchange_on_call(struct rpc_call *call);
+void rpc__install_on_call(struct rpc_call *call);
 void rpc__health_on_check(struct rpc_call *call);
 void rpc__health_on_watch(struct rpc_call *call);
 void rpc__reflection_on_call(struct rpc_call *call);
@@ -155,6 +162,7 @@ struct rpc_server {
     /* Bodies of answers that their callers have not taken; but for small ones, REPLY_BYTES_MAX. */
     atomic_size_t reply_bytes;
     atomic_int snapshots; /* open streams of each kind */
+    atomic_int installs;
     atomic_int reflections;
 
     pthread_mutex_t leader_lock; /* held for an instant only */
