@@ -7,6 +7,7 @@
 
 struct log_order {
     raft_index next; /* up to here, excluded, the log is what the engine takes it for */
+    bool lacks_term; /* a term found no room: its entries must not come before it */
 };
 
 /* Whether nothing is missing before the batch; a vote needs nothing but itself. */

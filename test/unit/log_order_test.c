@@ -71,12 +71,31 @@ static void writes_nothing_behind_what_should_have_been_truncated(void **state) 
     assert_true(allows(&order, 2, 2, 2));
 }
 
+/* Or a start in between would find entries of a term that the node never entered. */
+static void writes_no_entries_of_a_term_that_found_no_room(void **state) {
+    (void)state;
+    struct log_order order = {.next = 5};
+    struct raft_hard_state hard = {.term = 6, .vote = 1}, newer = {.term = 7};
+    struct turn_batch vote = batch_of(0, 5, 4), later = batch_of(0, 5, 4);
+    vote.log.hard = &hard;
+    later.log.hard = &newer;
+    log_order_refused(&order, &vote);
+    assert_false(allows(&order, 0, 5, 6));
+    assert_true(log_order_allows(&order, &vote));
+    struct turn_batch both = batch_of(0, 5, 6);
+    both.log.hard = &newer;
+    assert_true(log_order_allows(&order, &both));
+    log_order_written(&order, &later);
+    assert_true(allows(&order, 0, 5, 6));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_on_where_the_log_ends),
         cmocka_unit_test(leaves_no_gap_behind_what_found_no_room),
         cmocka_unit_test(lets_a_vote_overtake),
         cmocka_unit_test(lets_a_truncation_overtake_that_covers_what_is_missing),
+        cmocka_unit_test(writes_no_entries_of_a_term_that_found_no_room),
         cmocka_unit_test(writes_nothing_behind_what_should_have_been_truncated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
