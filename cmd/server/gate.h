@@ -32,28 +32,35 @@
  *      gate_receive(gate, &hello)      for each hello that comes
  *      gate_noted(gate)                after gate_memory_noted(), for every gate
  *      and after each of these:
- *          while (gate_take_hello(gate, &hello)) send it       a handful in all
- *          if (gate_take_note(gate, &id, &pair)) write it with the log's writer; when it is
- * durable, gate_memory_noted() look at gate->state
+ *          while (gate_take_hello(gate, &hello))
+ *              send it; there are a handful in all
+ *          if (gate_take_note(gate, &id, &pair))
+ *              write it with the log's writer, in place of an older one of that identity that is
+ *              still unwritten; when it is durable, gate_memory_noted()
+ *          look at gate->state
  *
- * Why that is enough, and what is not promised. Say B lived with the pair p, and then its disk went
- * back to a time before p. What B forgot, votes and acknowledgements given in that life, it gave to
- * peers; and none of them took it before p was on its own disk. Each of them refuses B from then
- * on, across restarts, since p is not in B's history and the random nonce cannot come again. So B
- * cannot go back on its word towards anyone it gave it to, and it stops for good at the first of
- * them it meets. A peer that never heard of p cannot tell B from a node that merely restarted, and
- * lets it in. Nothing can be done about that there; so whoever sends for B helps twice:
+ * Why that is enough. Say B lived with the pair p, and then its disk went back to a time before p.
+ * What B forgot, votes and acknowledgements given in that life, it gave to peers; and none of them
+ * took it before p was on its own disk. Each of them refuses B from then on, across restarts, since
+ * p is not in B's history and the random nonce cannot come again. So B cannot go back on its word
+ * towards anyone it gave it to, and it stops for good at the first of them it meets.
  *
- *   - it says nothing before a quorum of voters, B counted in, remembers its start
- *     (gate_memory_has_met_quorum). That costs nothing: with fewer, B could be part of no quorum.
- *     So p is known to a majority of voters but for B itself, and a B that came back has to get
- * past as many;
- *   - it waits some time more for all of them (gate_memory_has_met_all; the silence after a start
- *     will do), so that everyone who knows better and can be reached is asked.
+ * What is not promised. A peer that never heard of p cannot tell B from a node that merely
+ * restarted, and lets it in. Nothing can be done about that there; so whoever sends for B helps:
+ *
+ *   - at first it says nothing before a quorum of voters, B counted in, remembers its start
+ *     (gate_memory_has_met_quorum); with fewer, B could be part of no quorum anyway. So p is known
+ *     to a majority of voters but for B, and a B that came back has to get past as many;
+ *   - it waits one election timeout more, unless all have been met (gate_memory_has_met_all), so
+ *     that everyone who knows better and can be reached is asked;
+ *   - after four election timeouts it speaks to those it has met. The members it knows may be gone,
+ *     replaced while it was away, and then nobody else can tell it.
  *
  * With an even number of voters the two majorities share a peer other than B, which knows p. With
  * an odd number, 2f + 1, they are disjoint only if all f peers that know p are out of reach for the
- * whole wait: one lost disk and f nodes away are more than 2f + 1 voters bear.
+ * whole wait: one lost disk and f nodes away are more than 2f + 1 voters bear. And a disk that goes
+ * back within one life, to an image taken after p, shows p: such a copy is not noticed. Copies are
+ * to be taken of a node that is stopped, or restored with a new identity.
  *
  * A connection of an earlier life whose hello comes late looks like a rolled-back peer. It is
  * refused and no harm is done: a refusal concerns this connection, and the peer's new one is judged

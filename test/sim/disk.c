@@ -170,7 +170,7 @@ void sim_disk_open(struct sim_disk *disk, struct sim *sim, struct sim_node *node
 static void log_written(void *context, void *data, uint64_t tag);
 
 static void write_begin(struct sim_disk *disk) {
-    bool has_work = disk->batch_count > 0 || disk->cut || disk->room;
+    bool has_work = disk->batch_count > 0 || disk->cut || disk->room || disk->asked_note_count > 0;
     if (disk->is_writing || !has_work)
         return;
     disk->is_waiting = disk->is_hung;
@@ -232,6 +232,17 @@ static bool fails(struct sim_disk *disk) {
     return true;
 }
 
+/* False: what it leads to ends the process. */
+static bool give_back_notes(struct sim_disk *disk) {
+    uint64_t life = disk->life;
+    while (disk->life == life && disk->asked_note_count > 0) {
+        struct sim_note note = disk->asked_notes[--disk->asked_note_count];
+        sim_disk_write_note(disk, &note);
+        sim_links_noted(disk->node, note.id, note.pair);
+    }
+    return disk->life == life;
+}
+
 /* A sync takes everything with it that was written before. */
 static void forget_unsynced(struct sim_disk *disk) {
     sim_image_free(disk->unsynced);
@@ -250,6 +261,8 @@ static void log_written(void *context, void *data, uint64_t tag) {
     give_back_batches(disk);
     if (disk->cut)
         cut_slice(disk);
+    if (!give_back_notes(disk))
+        return;
     if (disk->room) {
         disk->room->log_has_room = !disk->is_full;
         disk->room->state_has_room = !disk->is_full;
@@ -268,6 +281,17 @@ void sim_disk_submit(struct sim_disk *disk, struct turn_batch *batch) {
 void sim_disk_cut(struct sim_disk *disk, struct turn_cut *cut) {
     CHECK(!disk->cut);
     disk->cut = cut;
+    write_begin(disk);
+}
+
+void sim_disk_note(struct sim_disk *disk, raft_id id, struct gate_pair pair) {
+    size_t at = 0;
+    while (at < disk->asked_note_count && disk->asked_notes[at].id != id)
+        at++;
+    CHECK(at < SIM_NOTES_MAX);
+    disk->asked_notes[at] = (struct sim_note){.id = id, .pair = pair};
+    if (at == disk->asked_note_count)
+        disk->asked_note_count++;
     write_begin(disk);
 }
 
@@ -422,6 +446,8 @@ static void end_writes(struct sim_disk *disk) {
         disk->unsynced = sim_image_take(disk);
     for (size_t i = 0; i < disk->group_count && sim_random_percent(&disk->random, 60); i++)
         (void)try_batch(disk, disk->batches[i]); /* nobody is told how it went */
+    for (size_t i = 0; i < disk->asked_note_count && sim_random_percent(&disk->random, 50); i++)
+        sim_disk_write_note(disk, &disk->asked_notes[i]);
     if (disk->flush && !disk->is_full && sim_random_percent(&disk->random, 50))
         memory_base_flush(disk->base, disk->flush->flush);
     if (disk->snapshot && !disk->is_full && sim_random_percent(&disk->random, 50))
@@ -434,11 +460,12 @@ void sim_disk_crash(struct sim_disk *disk) {
     disk->snapshot = NULL;
     sim_disk_forget_old(disk);
     disk->life++;
-    disk->order.next = disk->last_index + 1;
+    disk->order = (struct log_order){.next = disk->last_index + 1};
     disk->batch_count = 0;
     disk->group_count = 0;
     disk->cut = NULL;
     disk->room = NULL;
+    disk->asked_note_count = 0;
     disk->flush = NULL;
     disk->is_writing = false;
     disk->is_waiting = false;

@@ -6,6 +6,7 @@
 #ifndef PHALANX_SIM_DISK_H
 #define PHALANX_SIM_DISK_H
 
+#include "server/gate_memory.h"
 #include "server/log_order.h"
 #include "server/turn.h"
 #include "sim/random.h"
@@ -19,6 +20,15 @@ struct sim_entry {
     struct raft_entry entry; /* payload from malloc */
     uint64_t chain;          /* digest of this entry and of all before it */
 };
+
+/* A start of another node, as this one's disk remembers it. */
+struct sim_note {
+    raft_id id;
+    struct gate_pair pair;
+};
+
+#define SIM_STARTS_MAX ((size_t)2048)
+#define SIM_NOTES_MAX GATE_PEERS_MAX
 
 struct sim_disk {
     struct sim *sim;
@@ -37,6 +47,10 @@ struct sim_disk {
     size_t configuration_count;
     size_t configuration_capacity;
     uint64_t declared_ms; /* the largest election timeout ever declared; 0: none */
+    uint64_t start_count;
+    uint64_t nonces[SIM_STARTS_MAX]; /* of the starts, from 1 */
+    struct sim_note notes[SIM_NOTES_MAX];
+    size_t note_count;
     struct memory_base *base;
     struct memory_base *old_base; /* replaced, but the turn still looks at it; or NULL */
 
@@ -46,6 +60,8 @@ struct sim_disk {
     size_t group_count; /* of them, being written */
     struct turn_cut *cut;
     struct turn_room *room;
+    struct sim_note asked_notes[SIM_NOTES_MAX]; /* to be written */
+    size_t asked_note_count;
     struct sim_snapshot *snapshot; /* being installed */
     struct log_order order;
     bool is_writing;
@@ -81,10 +97,20 @@ void sim_disk_submit(struct sim_disk *disk, struct turn_batch *batch);
 void sim_disk_cut(struct sim_disk *disk, struct turn_cut *cut);
 void sim_disk_flush(struct sim_disk *disk, struct turn_flush *flush);
 void sim_disk_check_room(struct sim_disk *disk, struct turn_room *room);
+
+/* A note is to be written; sim_links_noted() follows. */
+void sim_disk_note(struct sim_disk *disk, raft_id id, struct gate_pair pair);
 void sim_disk_install(struct sim_disk *disk, struct sim_snapshot *snapshot);
 
 /* Nobody looks at the state that was replaced any more. */
 void sim_disk_forget_old(struct sim_disk *disk);
+
+/* starts.c: a start begins, synced; the nonce of one; whether a start of another node, or a later
+ * one, is remembered; remember it. */
+struct gate_pair sim_disk_begin_start(struct sim_disk *disk);
+bool sim_disk_find_start(const struct sim_disk *disk, uint64_t counter, uint64_t *ret_nonce);
+bool sim_disk_has_noted(const struct sim_disk *disk, raft_id id, struct gate_pair pair);
+void sim_disk_write_note(struct sim_disk *disk, const struct sim_note *note);
 
 /* A planted bug: a state loses what sessions were answered. */
 void sim_disk_forget_answers(struct memory_base *base);

@@ -1,5 +1,6 @@
 #include "sim/faults.h"
 
+#include "sim/image.h"
 #include "sim/orders.h"
 #include "sim/plots.h"
 #include "sim/sim.h"
@@ -69,8 +70,8 @@ static const char *kind_name(enum sim_fault_kind kind) {
     static const char *const names[SIM_FAULT_KINDS] = {
         "crash",       "blink", "blackout", "pause",     "isolate",   "split",
         "partial",     "loss",  "late",     "slow disk", "hung disk", "full disk",
-        "broken disk", "rot",   "clock",    "configure", "transfer",  "usurp",
-        "ambush",      "exile", "echo",     "glut",
+        "broken disk", "rot",   "wipe",     "roll back", "clock",     "configure",
+        "transfer",    "usurp", "ambush",   "exile",     "echo",      "glut",
     };
     return names[kind];
 }
@@ -142,6 +143,35 @@ static void stop_all(struct sim *sim) {
 static void start_all(struct sim *sim) {
     for (size_t i = 0; i < sim->weather.node_count; i++)
         sim_start_node(sim, i);
+}
+
+static void wipe(struct sim *sim, size_t number) {
+    struct sim_node *node = &sim->nodes[number];
+    if (!node->is_lost && !node->is_doomed && sim_loss_is_bearable(sim, node))
+        sim_lose(sim, node);
+}
+
+/* What the disk is set back to; then a start that the copy does not know of. */
+static void copy_disk(struct sim *sim, size_t number) {
+    struct sim_node *node = &sim->nodes[number];
+    if (!node->turn || node->image || node->is_doomed)
+        return;
+    sim_node_crash(node);
+    node->image = sim_image_take(&node->disk);
+    sim_node_boot(node);
+}
+
+static void roll_back(struct sim *sim, size_t number) {
+    struct sim_node *node = &sim->nodes[number];
+    bool is_possible = node->image && !node->is_lost && !node->is_doomed;
+    if (!is_possible || !sim_loss_is_bearable(sim, node)) {
+        sim_image_free(node->image);
+        node->image = NULL;
+        return;
+    }
+    sim_stop_node(sim, number);
+    sim_roll_back(sim, node);
+    sim_start_node(sim, number);
 }
 
 static void change_clock(struct sim *sim, const struct sim_fault *fault) {
@@ -217,6 +247,8 @@ static void begin(struct sim *sim, struct sim_fault *fault) {
         fault->mark = victim(sim, pick);
         rot(sim, fault);
         return;
+    case SIM_WIPE: wipe(sim, fault->mark = victim(sim, pick)); return;
+    case SIM_ROLL_BACK: copy_disk(sim, fault->mark = victim(sim, pick)); return;
     case SIM_CLOCK: change_clock(sim, fault); return;
     case SIM_CONFIGURE:
         if (sim_leader(sim))
@@ -258,7 +290,9 @@ static void end(struct sim *sim, struct sim_fault *fault) {
     case SIM_EXILE:
     case SIM_ECHO:
     case SIM_GLUT: sim_plot_end(sim, fault); return;
+    case SIM_ROLL_BACK: roll_back(sim, fault->mark); return;
     case SIM_ROT:
+    case SIM_WIPE:
     case SIM_CLOCK:
     case SIM_CONFIGURE:
     case SIM_TRANSFER:

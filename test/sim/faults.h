@@ -27,6 +27,8 @@ enum sim_fault_kind {
     SIM_FULL_DISK,   /* of one node */
     SIM_BROKEN_DISK, /* a write fails, and the process ends */
     SIM_ROT,         /* a flipped bit on a disk */
+    SIM_WIPE,        /* a node comes back with an empty disk */
+    SIM_ROLL_BACK,   /* a node restarts, and later comes back with the disk of before */
     SIM_CLOCK,       /* a clock changes its rate */
     SIM_CONFIGURE,   /* an order: other members */
     SIM_TRANSFER,    /* an order: another leader */

@@ -54,10 +54,11 @@ void sim_image_restore(struct sim_disk *disk, struct sim_disk *image) {
     image->batch_count = image->group_count = 0;
     image->cut = NULL;
     image->room = NULL;
+    image->asked_note_count = 0;
     image->flush = NULL;
     image->snapshot = NULL;
     image->is_writing = image->is_waiting = false;
-    image->order.next = image->last_index + 1;
+    image->order = (struct log_order){.next = image->last_index + 1};
     sim_disk_close(disk);
     *disk = *image;
     free(image);

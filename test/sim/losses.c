@@ -1,5 +1,6 @@
 #include "sim/losses.h"
 
+#include "sim/image.h"
 #include "sim/sim.h"
 
 #include <stdlib.h>
@@ -85,8 +86,17 @@ bool sim_target_is_sound(struct sim *sim, const struct raft_configuration *targe
 
 /* ---- Losing, replacing ----------------------------------------------------------------------- */
 
+static const struct sim_grave *find_grave(const struct sim *sim, raft_id id) {
+    for (size_t i = 0; i < sim->losses.count; i++)
+        if (sim->losses.graves[i].id == id)
+            return &sim->losses.graves[i];
+    return NULL;
+}
+
 static void bury(struct sim *sim, const struct sim_node *node) {
     const struct sim_disk *disk = &node->disk;
+    if (find_grave(sim, node->id))
+        return;
     CHECK(sim->losses.count < SIM_GRAVES_MAX);
     struct sim_grave *grave = &sim->losses.graves[sim->losses.count++];
     *grave = (struct sim_grave){.id = node->id,
@@ -122,6 +132,9 @@ void sim_replace(struct sim *sim, struct sim_node *node) {
     node->id += SIM_NODES_MAX;
     node->is_lost = false;
     node->is_doomed = false;
+    node->is_rolled_back = false;
+    sim_image_free(node->image);
+    node->image = NULL;
     sim_disk_erase(&node->disk);
     sim_trace(sim, "node %zu is now %llu", node->number, (unsigned long long)node->id);
 }
@@ -134,10 +147,21 @@ static bool grave_holds(const struct sim *sim, const struct sim_grave *grave, ra
 
 bool sim_identity_holds(const struct sim *sim, raft_id id, raft_index index) {
     const struct sim_node *node = &sim->nodes[(id - 1) % SIM_NODES_MAX];
-    if (node->id == id)
+    if (node->id == id && !node->is_rolled_back)
         return sim_disk_holds(&node->disk, index);
-    for (size_t i = 0; i < sim->losses.count; i++)
-        if (sim->losses.graves[i].id == id)
-            return grave_holds(sim, &sim->losses.graves[i], index);
-    return false;
+    const struct sim_grave *grave = find_grave(sim, id);
+    return grave && grave_holds(sim, grave, index);
+}
+
+/* The budget is as for a loss: nobody may count on the node any more. */
+void sim_roll_back(struct sim *sim, struct sim_node *node) {
+    struct sim_disk *image = node->image;
+    CHECK(image && !node->turn);
+    sim_trace(sim, "node %zu is rolled back from start %llu to %llu", node->number,
+              (unsigned long long)node->disk.start_count, (unsigned long long)image->start_count);
+    bury(sim, node);
+    node->image = NULL;
+    node->is_rolled_back = true;
+    node->is_doomed = true;
+    sim_image_restore(&node->disk, image);
 }

@@ -37,6 +37,9 @@ bool sim_target_is_sound(struct sim *sim, const struct raft_configuration *targe
 /* The identity is gone; the node is down until it is replaced. */
 void sim_lose(struct sim *sim, struct sim_node *node);
 
+/* The disk goes back to node->image, of an earlier start; the node is down. */
+void sim_roll_back(struct sim *sim, struct sim_node *node);
+
 /* A new identity, an empty disk; not yet started. */
 void sim_replace(struct sim *sim, struct sim_node *node);
 

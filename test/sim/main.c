@@ -32,6 +32,7 @@ struct totals {
     uint64_t installs[64];
     uint64_t faults[64];
     uint64_t losses[64]; /* of identities */
+    uint64_t unnoticed[64];
     uint64_t cpu_us[64];
 };
 
@@ -135,6 +136,7 @@ static void run_job(const struct settings *s, struct totals *totals, uint64_t jo
         totals->installs[job] += result.install_count;
         totals->faults[job] += result.fault_count;
         totals->losses[job] += result.loss_count;
+        totals->unnoticed[job] += result.unnoticed_count;
         totals->cpu_us[job] = cpu_us();
         if (!result.has_failed)
             continue;
@@ -166,7 +168,7 @@ static void run_jobs(const struct settings *s, struct totals *totals) {
 static bool sum_up(const struct settings *s, const struct totals *totals) {
     uint64_t runs = 0, failures = 0, elapsed_us = 0, ops = 0, installs = 0, used_us = 0,
              first = UINT64_MAX;
-    uint64_t faults = 0, losses = 0;
+    uint64_t faults = 0, losses = 0, unnoticed = 0;
     for (uint64_t job = 0; job < s->jobs; job++) {
         runs += totals->runs[job];
         failures += totals->failures[job];
@@ -175,6 +177,7 @@ static bool sum_up(const struct settings *s, const struct totals *totals) {
         installs += totals->installs[job];
         faults += totals->faults[job];
         losses += totals->losses[job];
+        unnoticed += totals->unnoticed[job];
         used_us += totals->cpu_us[job];
         if (totals->first_failure[job] < first)
             first = totals->first_failure[job];
@@ -184,9 +187,9 @@ static bool sum_up(const struct settings *s, const struct totals *totals) {
         printf(" (first: seed %" PRIu64 ", after %" PRIu64 ")", first, first - s->first + 1);
     printf("; %.0f s of cluster time in %.1f s of CPU: %.0f times real time, %" PRIu64
            " operations, %" PRIu64 " snapshots installed, %" PRIu64 " faults, %" PRIu64
-           " identities lost\n",
+           " identities lost, %" PRIu64 " of them rolled back unnoticed\n",
            (double)elapsed_us / 1e6, (double)used_us / 1e6,
-           (double)elapsed_us / (double)(used_us + 1), ops, installs, faults, losses);
+           (double)elapsed_us / (double)(used_us + 1), ops, installs, faults, losses, unnoticed);
     return failures == 0;
 }
 

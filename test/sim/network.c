@@ -36,20 +36,23 @@ static void arrive(void *context, void *data, uint64_t tag) {
     struct sim_message *message = data;
     (void)tag;
     struct sim_node *to = sim_node_of(sim, message->turn.message.to);
-    if (to->turn && to->id == message->turn.message.to)
+    if (to->turn && sim_links_let_in(to, message))
         sim_node_post(to, &message->turn.event);
     else
         free(message);
 }
 
 static struct sim_message *copy_of(const struct raft_message *message,
-                                   const struct raft_entry *entries, size_t count) {
+                                   const struct raft_entry *entries, size_t count,
+                                   const struct sim_stamp *stamp) {
     size_t payload_bytes = 0;
     for (size_t i = 0; i < count; i++)
         payload_bytes += entries[i].payload.len;
     struct sim_message *copy = malloc(sizeof *copy + count * sizeof *entries + payload_bytes);
     CHECK(copy);
     copy->turn = (struct turn_message){.event.kind = TURN_MESSAGE, .message = *message};
+    copy->link_number = stamp->link_number;
+    copy->start = stamp->start;
     if (message->kind != RAFT_APPEND)
         return copy;
     struct raft_entry *copies = (struct raft_entry *)(copy + 1);
@@ -92,7 +95,8 @@ static bool is_lost(struct sim_network *network, size_t from, size_t to) {
 }
 
 void sim_network_send(struct sim_network *network, const struct raft_message *message,
-                      const struct raft_entry *entries, size_t count) {
+                      const struct raft_entry *entries, size_t count,
+                      const struct sim_stamp *stamp) {
     size_t from = sim_node_of(network->sim, message->from)->number;
     size_t to = sim_node_of(network->sim, message->to)->number;
     bool is_double = sim_random_ppm(&network->random, network->sim->weather.double_ppm);
@@ -101,6 +105,6 @@ void sim_network_send(struct sim_network *network, const struct raft_message *me
             continue;
         uint64_t delay_us = arrival_of(network, from, to) - network->sim->now_us;
         sim_plan_owned(network->sim, delay_us, arrive, network->sim,
-                       copy_of(message, entries, count), 0);
+                       copy_of(message, entries, count, stamp), 0);
     }
 }

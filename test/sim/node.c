@@ -2,6 +2,7 @@
 
 #include "plant.h"
 #include "sim/checks.h"
+#include "sim/image.h"
 #include "sim/sim.h"
 
 #include <stdio.h>
@@ -96,14 +97,44 @@ void sim_node_resume(struct sim_node *node) {
     wake(node, 0);
 }
 
+/* ---- Who may speak --------------------------------------------------------------------------- */
+
+/* See gate.h. Those that were replaced meanwhile are never met: a longer wait will do without. */
+static bool is_known(struct sim_node *node) {
+    const struct raft_configuration *configuration = raft_configuration(node->turn->raft);
+    uint64_t timeout_ms = node->disk.declared_ms;
+    uint64_t waited_ms = local_ms(node) - node->started_ms;
+    if (!gate_memory_has_met_quorum(&node->memory, configuration, node->id))
+        return waited_ms >= 4 * timeout_ms;
+    return waited_ms >= timeout_ms ||
+           gate_memory_has_met_all(&node->memory, configuration, node->id);
+}
+
+/* A node that was rolled back and met nobody who knows better, as long as it waited, is more than
+ * is promised to be borne: it ends here. */
+static bool may_speak(struct sim_node *node) {
+    if (!node->may_speak && is_known(node)) {
+        node->may_speak = true;
+        if (node->is_rolled_back && !PLANTED(gate_trusts_counter)) {
+            node->sim->result.unnoticed_count++;
+            longjmp(node->escape, 1);
+        }
+    }
+    return node->may_speak;
+}
+
 /* ---- Ports ----------------------------------------------------------------------------------- */
 
 static void port_send(void *context, const struct raft_message *message,
                       const struct raft_entry *entries, size_t count) {
     struct sim_node *node = context;
+    uint64_t link_number = may_speak(node) ? sim_links_let_out(node, message->to) : 0;
+    if (link_number == 0)
+        return;
     sim_check_send(node->sim, node, message);
     sim_trace_message(node->sim, message, count);
-    sim_network_send(&node->sim->network, message, entries, count);
+    sim_network_send(&node->sim->network, message, entries, count,
+                     &(struct sim_stamp){.link_number = link_number, .start = node->self.current});
 }
 
 static void port_message_done(void *context, struct turn_message *message) {
@@ -310,6 +341,25 @@ static struct turn_config config_of(struct sim_node *node, struct raft_term_run 
     return config;
 }
 
+static bool find_start(void *context, uint64_t counter, uint64_t *ret_nonce) {
+    const struct sim_node *node = context;
+    return sim_disk_find_start(&node->disk, counter, ret_nonce);
+}
+
+static void begin_start(struct sim_node *node) {
+    node->self = (struct gate_self){.id = node->id,
+                                    .cluster_id = 1,
+                                    .current = sim_disk_begin_start(&node->disk),
+                                    .find_start = find_start,
+                                    .context = node};
+    gate_memory_init(&node->memory);
+    for (size_t i = 0; i < node->disk.note_count; i++)
+        CHECK(gate_memory_load(&node->memory, node->disk.notes[i].id, node->disk.notes[i].pair) ==
+              STATUS_OK);
+    node->started_ms = local_ms(node);
+    node->may_speak = false;
+}
+
 void sim_node_boot(struct sim_node *node) {
     struct raft_term_run runs[RUNS_MAX];
     CHECK(!node->turn && !node->is_lost);
@@ -332,6 +382,8 @@ void sim_node_boot(struct sim_node *node) {
         sim_fail(node->sim, "node %zu cannot start: %s", node->number, status_name(status));
     node->seen_applied = config.raft.applied_index;
     node->has_met_rot = false;
+    begin_start(node);
+    sim_links_up(node);
     wake_never(node);
     wake(node, 0);
 }
@@ -363,6 +415,7 @@ static void drop_snapshots(struct sim_node *node) {
 void sim_node_crash(struct sim_node *node) {
     CHECK(node->turn);
     sim_trace(node->sim, "node %zu stops", node->number);
+    sim_links_down(node);
     sim_disk_crash(&node->disk);
     drop_inbox(node);
     drop_calls(node);
@@ -377,7 +430,7 @@ void sim_node_crash(struct sim_node *node) {
 void sim_node_give_up(struct sim_node *node) {
     sim_trace(node->sim, "node %zu gives up", node->number);
     sim_check_given_up(node->sim);
-    if (node->disk.rot_index != 0 || !sim_disk_rebuild_state(&node->disk))
+    if (node->is_rolled_back || node->disk.rot_index != 0 || !sim_disk_rebuild_state(&node->disk))
         sim_lose(node->sim, node);
     else
         sim_end_process(node->sim, node);
@@ -386,6 +439,7 @@ void sim_node_give_up(struct sim_node *node) {
 void sim_node_close(struct sim_node *node) {
     if (node->turn)
         sim_node_crash(node);
+    sim_image_free(node->image);
     sim_disk_close(&node->disk);
 }
 

@@ -3,6 +3,7 @@
 #ifndef PHALANX_SIM_NODE_H
 #define PHALANX_SIM_NODE_H
 
+#include "server/gate.h"
 #include "server/parts.h"
 #include "sim/disk.h"
 #include "sim/transfer.h"
@@ -28,12 +29,18 @@ struct sim_node {
     uint64_t clock_true_us;
     uint64_t clock_local_us;
     uint64_t clock_rate_ppm;
-    unsigned pauses;  /* how many faults freeze it */
-    unsigned downs;   /* how many faults keep it down */
-    bool is_doomed;   /* its disk is damaged, and that may be found */
-    bool is_lost;     /* it was: down, until it is replaced */
-    bool has_met_rot; /* its log was read where it is damaged */
-    jmp_buf escape;   /* from a turn that cannot go on */
+    unsigned pauses;        /* how many faults freeze it */
+    unsigned downs;         /* how many faults keep it down */
+    bool is_doomed;         /* its disk is damaged, and that may be found */
+    bool is_lost;           /* it was: down, until it is replaced */
+    bool has_met_rot;       /* its log was read where it is damaged */
+    bool is_rolled_back;    /* its disk was set back to an earlier start */
+    struct sim_disk *image; /* what it will be set back to; or NULL */
+    struct gate_self self;
+    struct gate_memory memory;
+    uint64_t started_ms; /* on its own clock */
+    bool may_speak;      /* enough others know of this start */
+    jmp_buf escape;      /* from a turn that cannot go on */
 
     uint64_t wake_us; /* of the next turn planned; UINT64_MAX: none */
     uint64_t wake_number;

@@ -33,6 +33,8 @@ static const struct {
     {"any_round_counts", "a late answer counts for the newest round"},
     {"new_half_only", "a joint configuration counts its new half only"},
     {"configure_early", "a change of members before the last one is committed"},
+    {"gate_skips_memory", "a peer is let in before its start is on the disk"},
+    {"gate_trusts_counter", "a peer is let in that started more often than remembered"},
     {"forget_answers", "a restart forgets what sessions were answered"},
     {"snapshot_forgets", "a snapshot leaves out what sessions were answered"},
     {"install_old", "a snapshot is installed over a newer state"},

@@ -8,6 +8,7 @@
 #include "sim/events.h"
 #include "sim/faults.h"
 #include "sim/history.h"
+#include "sim/links.h"
 #include "sim/losses.h"
 #include "sim/network.h"
 #include "sim/node.h"
@@ -34,7 +35,8 @@ struct sim_result {
     size_t fault_count;
     size_t op_count;
     size_t install_count;
-    size_t loss_count; /* of identities */
+    size_t loss_count;      /* of identities */
+    size_t unnoticed_count; /* of them, rolled back, and nobody could know */
     raft_index applied;
 };
 
@@ -48,6 +50,7 @@ struct sim {
     struct sim_events events;
     struct sim_node nodes[SIM_NODES_MAX];
     struct sim_network network;
+    struct sim_links links;
     struct sim_client clients[SIM_CLIENTS_MAX];
     struct sim_history history;
     struct sim_faults faults;
