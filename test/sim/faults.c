@@ -42,7 +42,7 @@ static enum sim_fault_kind kind_of(const struct sim_weather *weather, struct sim
     enum sim_fault_kind kind;
     do {
         kind = (enum sim_fault_kind)sim_random_below(random, SIM_FAULT_KINDS);
-        if (sim_random_percent(random, 25))
+        if (sim_random_percent(random, 35))
             kind = (enum sim_fault_kind)sim_random_between(random, SIM_USURP, SIM_GLUT);
     } while (!(weather->fault_kinds >> kind & 1));
     return kind;
