@@ -54,6 +54,7 @@ void rpc__exchange_over(struct rpc_link *link) {
         links->count--;
     }
     pthread_mutex_unlock(&links->lock);
+    rpc__stream_leave(link->server);
 }
 
 /* ---- Arrival ------------------------------------------------------------------------------- */
@@ -86,6 +87,7 @@ void rpc__exchange_on_call(struct rpc_call *call) {
         return;
     }
     (void)rpc__call_detach(call); /* link->grpc */
+    rpc__stream_enter(server);
     start(link);
     rpc__link_up(link);
     rpc__link_go_on(link);

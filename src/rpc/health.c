@@ -170,6 +170,7 @@ static void watch_go_on(struct rpc__watch *watch) {
     if (!watch_leave(watch))
         return;
     grpc_call_unref(watch->grpc);
+    rpc__stream_leave(watch->server);
     free(watch);
 }
 
@@ -219,6 +220,7 @@ void rpc__health_on_watch(struct rpc_call *call) {
         return;
     }
     (void)rpc__call_detach(call); /* watch->grpc */
+    rpc__stream_enter(watch->server);
     grpc_op op = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER,
                   .data.recv_close_on_server.cancelled = &watch->cancelled};
     rpc__batch_start(watch->grpc, &op, 1, &watch->closed);

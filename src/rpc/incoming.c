@@ -49,10 +49,12 @@ static void settle_and_unlock(struct rpc_incoming *incoming) {
     grpc_byte_buffer_destroy(incoming->body);
     grpc_slice_unref(incoming->current);
     grpc_call_unref(incoming->grpc);
-    atomic_fetch_sub(&incoming->server->installs, 1);
+    struct rpc_server *server = incoming->server;
+    atomic_fetch_sub(&server->installs, 1);
     pthread_cond_destroy(&incoming->changed);
     pthread_mutex_destroy(&incoming->lock);
     free(incoming);
+    rpc__stream_leave(server);
 }
 
 static void on_closed(struct rpc__event *event, bool is_ok) {
@@ -195,6 +197,7 @@ void rpc__install_on_call(struct rpc_call *call) {
         rpc__call_refuse(call, GRPC_STATUS_RESOURCE_EXHAUSTED, "too many snapshots are arriving");
         return;
     }
+    rpc__stream_enter(server);
     struct rpc_incoming *incoming = incoming_new(queue, rpc__call_detach(call));
     grpc_op op = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER,
                   .data.recv_close_on_server.cancelled = &incoming->cancelled};

@@ -28,6 +28,7 @@ static void end_if_over(struct reflection *r) {
         return;
     grpc_call_unref(r->grpc);
     atomic_fetch_sub(&r->server->reflections, 1);
+    rpc__stream_leave(r->server);
     free(r);
 }
 
@@ -117,6 +118,7 @@ void rpc__reflection_on_call(struct rpc_call *call) {
         .sent.run = on_sent,
         .closed.run = on_closed,
     };
+    rpc__stream_enter(server);
     grpc_op op = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER,
                   .data.recv_close_on_server.cancelled = &r->cancelled};
     rpc__batch_start(r->grpc, &op, 1, &r->closed);

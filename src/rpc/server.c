@@ -167,6 +167,21 @@ void rpc_server_set_leader(struct rpc_server *server, const char *address) {
     grpc_slice_unref(old);
 }
 
+/* ---- Streams ------------------------------------------------------------------------------- */
+
+void rpc__stream_enter(struct rpc_server *server) {
+    pthread_mutex_lock(&server->stop_lock);
+    server->stream_count++;
+    pthread_mutex_unlock(&server->stop_lock);
+}
+
+void rpc__stream_leave(struct rpc_server *server) {
+    pthread_mutex_lock(&server->stop_lock);
+    server->stream_count--;
+    pthread_cond_signal(&server->stop_changed);
+    pthread_mutex_unlock(&server->stop_lock);
+}
+
 /* ---- Stop ---------------------------------------------------------------------------------- */
 
 /* gRPC's own shutdown would answer CANCELLED, which says nothing, to calls that cross its goodbye
@@ -187,9 +202,36 @@ static void wait_until_sent(struct rpc_server *server) {
     }
 }
 
+/* Marks a place in a queue's order: what was in it before has been run. */
+struct fence {
+    struct rpc__job job;
+    struct rpc_server *server;
+};
+
+static void on_fence(struct rpc__job *job) {
+    struct rpc_server *server = CONTAINER_OF(job, struct fence, job)->server;
+    pthread_mutex_lock(&server->stop_lock);
+    server->fence_count--;
+    pthread_cond_signal(&server->stop_changed);
+    pthread_mutex_unlock(&server->stop_lock);
+}
+
+/* gRPC has stopped when the connections are gone. A call that arrived before may still be met in a
+ * queue, and so may the last events of a stream, which start batches: first those, then the queues'
+ * end. */
 static void wait_until_stopped(struct rpc_server *server) {
+    struct fence fences[RPC__THREADS_MAX];
     pthread_mutex_lock(&server->stop_lock);
     while (!server->has_stopped)
+        pthread_cond_wait(&server->stop_changed, &server->stop_lock);
+    server->fence_count = server->queue_count;
+    pthread_mutex_unlock(&server->stop_lock);
+    for (unsigned i = 0; i < server->queue_count; i++) {
+        fences[i] = (struct fence){.job.run = on_fence, .server = server};
+        rpc__queue_post(&server->queues[i], &fences[i].job);
+    }
+    pthread_mutex_lock(&server->stop_lock);
+    while (server->fence_count > 0 || server->stream_count > 0)
         pthread_cond_wait(&server->stop_changed, &server->stop_lock);
     pthread_mutex_unlock(&server->stop_lock);
 }

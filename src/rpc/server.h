@@ -177,7 +177,14 @@ struct rpc_server {
     pthread_mutex_t stop_lock;
     pthread_cond_t stop_changed;
     bool has_stopped;
+    size_t stream_count; /* whose events may start further batches */
+    size_t fence_count;  /* on their way */
 };
+
+/* Around the life of a stream that answers its events by batches: the queues stay until the last
+ * has left, as its last touch of the server. */
+void rpc__stream_enter(struct rpc_server *server);
+void rpc__stream_leave(struct rpc_server *server);
 
 /* A reference of the caller's own. */
 grpc_slice rpc__leader_ref(struct rpc_server *server);
