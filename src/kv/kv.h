@@ -206,9 +206,22 @@ MUST_USE enum status kv_directory_open(const char *path, struct kv_directory **r
 void kv_directory_close(struct kv_directory *directory);
 const char *kv_directory_path(const struct kv_directory *directory);
 
-/* What was wrong and where, as a sentence for people, when the last opening of a store in it did
- * not give STATUS_OK. Borrowed until the next one. */
+/* What was wrong and where, as a sentence for people, when the last opening of a store in it, or
+ * setting it aside, did not give STATUS_OK. Borrowed until the next one. */
 const char *kv_directory_problem(const struct kv_directory *directory);
+
+/* The name of the folder that holds what was set aside: "aside-1" and so on. */
+#define KV_ASIDE_NAME_BYTES ((size_t)40)
+
+/* Set identity, log and state aside, into a new folder in the directory, which is blank then. Looks
+ * into none of them, damaged ones will do. No store of the directory is open. Durable, and crash
+ * safe: cut short, it leaves a directory that kv_log_open() refuses until this is called again and
+ * has finished it.
+ *
+ * STATUS_OK  `ret_name` tells the folder; empty: the directory was blank already.
+ * STATUS_DISK_FULL, STATUS_IO  cut short. kv_directory_problem() says more. */
+MUST_USE enum status kv_directory_set_aside(struct kv_directory *directory,
+                                            char ret_name[KV_ASIDE_NAME_BYTES]);
 
 /* ---- The log's store: log/ ----------------------------------------------------------------- */
 
@@ -217,6 +230,7 @@ struct kv_log;
 struct kv_log_options {
     const char *name; /* NODE_ID, or NULL: the directory's, else `default_name` */
     const char *default_name;
+    bool adopts_name;     /* `name` takes the place of the directory's */
     bool is_sole_voter;   /* a new directory founds a cluster of one, as kv_log_found() does */
     size_t reserve_bytes; /* preallocated, for what must not fail on a full disk */
 };
@@ -256,6 +270,7 @@ struct kv_log_batch {
  * that are replayed are) and by the scrub.
  *
  * STATUS_INVALID      `options->name` differs from the directory's; summary.identity.name tells it.
+ * STATUS_BUSY         kv_directory_set_aside() was cut short.
  * STATUS_CORRUPT      damaged: this node may have forgotten what it said, and must not run.
  * STATUS_UNSUPPORTED  made by a later version.
  * STATUS_DISK_FULL    no room for this start's pair.
@@ -460,7 +475,8 @@ struct kv_restore;
 /* `directory` NULL: only inspect. `name` NULL: the first start gives one. All calls about one
  * restore come from one thread.
  *
- * STATUS_BUSY  it holds a log or a state already; what an unfinished restore left is removed. */
+ * STATUS_BUSY  it holds a log or a state already, or kv_directory_set_aside() was cut short; what
+ *              an unfinished restore left is removed. */
 MUST_USE enum status kv_restore_new(struct kv_directory *directory, const char *name,
                                     struct kv_restore **ret_restore);
 /* STATUS_CORRUPT: not a stream, or damaged. STATUS_UNSUPPORTED: of a later version. Or

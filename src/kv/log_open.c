@@ -149,11 +149,11 @@ static void set_name(struct kv_identity *identity, const char *name) {
 }
 
 /* The directory's name wins over a default (containers change host names), never over a choice. A
- * restored directory may have none yet. */
+ * restored directory may have none yet, and one that was moved may adopt another. */
 static enum status settle_name(struct kv_directory *directory, const struct kv_log_options *options,
                                struct kv_identity *identity) {
     const char *chosen = options->name ? options->name : options->default_name;
-    if (identity->name[0] == '\0') {
+    if (identity->name[0] == '\0' || options->adopts_name) {
         set_name(identity, chosen ? chosen : "");
         return STATUS_OK;
     }
@@ -265,8 +265,9 @@ enum status kv_log_open(struct kv_directory *directory, const struct kv_log_opti
     struct kv_env_options env_options = {.reserve_bytes = options->reserve_bytes};
     struct kv_log_summary summary = {0};
     struct kv_env *env;
-    enum status status = STATUS_OK;
-    if (!exists(directory, "log/data.mdb")) /* what is refused is not made first */
+    enum status status = kv__aside_check(directory);
+    if (status == STATUS_OK &&
+        !exists(directory, "log/data.mdb")) /* what is refused is not made first */
         status = check_absence(directory);
     if (status == STATUS_OK)
         status = kv__env_open(directory, "log", &env_options, &env);

@@ -95,7 +95,9 @@ static enum status make_folder(struct kv_restore *restore) {
 static enum status prepare(struct kv_restore *restore) {
     if (!restore->directory)
         return kv__build_new(NULL, NULL, &restore->build);
-    enum status status = clear_leftovers(restore->directory);
+    enum status status = kv__aside_check(restore->directory);
+    if (status == STATUS_OK)
+        status = clear_leftovers(restore->directory);
     if (status == STATUS_OK)
         status = make_folder(restore);
     if (status == STATUS_OK)

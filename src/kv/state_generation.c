@@ -44,6 +44,17 @@ static bool has_data(const struct kv_directory *directory, uint64_t generation) 
     return kv__directory_join(directory, file, path) == STATUS_OK && kv__path_exists(path);
 }
 
+enum status kv__state_any(const struct kv_directory *directory, bool *ret_is_found,
+                          uint64_t *ret_generation) {
+    DIR *listing = opendir(kv_directory_path(directory));
+    if (!listing)
+        return STATUS_IO;
+    *ret_is_found = next_state(listing, ret_generation);
+    enum status status = errno == 0 || *ret_is_found ? STATUS_OK : STATUS_IO;
+    (void)closedir(listing); /* only read from */
+    return status;
+}
+
 enum status kv__state_exists(const struct kv_directory *directory, bool *ret_exists) {
     DIR *listing = opendir(kv_directory_path(directory));
     uint64_t generation;

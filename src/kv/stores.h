@@ -19,6 +19,9 @@ struct kv_state {
 /* Random bytes that are not all zero. STATUS_IO: the kernel has none. */
 MUST_USE enum status kv__random_id(uint64_t *ret_id);
 
+/* STATUS_BUSY: kv_directory_set_aside() was cut short. */
+MUST_USE enum status kv__aside_check(struct kv_directory *directory);
+
 /* ---- The log ------------------------------------------------------------------------------- */
 
 /* The meta records of a log. */
@@ -83,6 +86,9 @@ struct bytes kv__state_meta_key(void);
 #define KV_STATE_NAME_BYTES ((size_t)32)
 void kv__state_name(uint64_t generation, char ret_name[KV_STATE_NAME_BYTES]);
 
+/* Any folder of a state, also one without a file in it. */
+MUST_USE enum status kv__state_any(const struct kv_directory *directory, bool *ret_is_found,
+                                   uint64_t *ret_generation);
 /* Whether the directory has a state of any generation. */
 MUST_USE enum status kv__state_exists(const struct kv_directory *directory, bool *ret_exists);
 /* Remove one generation, or all but one. A missing one is fine. */

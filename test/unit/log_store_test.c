@@ -64,6 +64,25 @@ static void directory_name_wins_over_the_default(void **state) {
     fixture_close(&f);
 }
 
+static void adopts_another_name_with_all_that_it_holds(void **state) {
+    struct log_fixture f = {.options = {.name = "n1", .is_sole_voter = true}};
+    fixture_open(&f, *state);
+    fixture_append(&f, 2, 5, 1);
+    struct kv_identity before = f.summary.identity;
+    f.options = (struct kv_log_options){.name = "n2", .adopts_name = true};
+    fixture_reopen(&f, *state);
+    assert_string_equal(f.summary.identity.name, "n2");
+    assert_true(f.summary.identity.id == before.id);
+    assert_true(f.summary.identity.cluster_id == before.cluster_id);
+    assert_true(f.summary.identity.previous_nonce == before.start_nonce);
+    assert_int_equal(f.summary.last_index, 5);
+
+    f.options = (struct kv_log_options){0};
+    fixture_reopen(&f, *state);
+    assert_string_equal(f.summary.identity.name, "n2"); /* for good */
+    fixture_close(&f);
+}
+
 static void refuses_a_different_name_and_tells_its_own(void **state) {
     struct log_fixture f = {.options = {.name = "n1"}};
     fixture_open(&f, *state);
@@ -517,6 +536,7 @@ int main(void) {
         TEST(knows_no_cluster_unless_it_is_the_sole_voter),
         TEST(each_start_stores_a_new_pair_and_keeps_the_one_before),
         TEST(directory_name_wins_over_the_default),
+        TEST(adopts_another_name_with_all_that_it_holds),
         TEST(refuses_a_different_name_and_tells_its_own),
         TEST(refuses_to_begin_anew_where_a_state_is),
         TEST(keeps_entries_and_vote_over_a_restart),
