@@ -24,18 +24,40 @@ static enum status open_directory(struct server *s) {
     return status;
 }
 
+static enum status set_aside(struct server *s) {
+    char name[KV_ASIDE_NAME_BYTES] = "";
+    if (!s->settings->is_rejoining)
+        return STATUS_OK;
+    enum status status = kv_directory_set_aside(s->directory, name);
+    if (!open_failed(s, "cannot set aside what the data directory holds", status) && *name)
+        log_warn("set aside what the data directory held: start without --rejoin from now on",
+                 log_text("data_dir", s->settings->data_dir), log_text("folder", name));
+    return status;
+}
+
+/* What only the operator can know: whether another copy of the directory is around. */
+static void log_other_name(const struct server *s) {
+    log_error("NODE_ID differs from the name in the data directory",
+              log_text("node_id", s->settings->node_id),
+              log_text("directory_name", s->summary.identity.name),
+              log_text("if_moved", "there is no other copy: start once with --adopt"),
+              log_text("if_copied", "or restored: start once with --rejoin, which sets identity, "
+                                    "log and state aside and joins as new"));
+}
+
 static enum status open_log(struct server *s) {
     struct kv_log_options options = {
         .name = s->settings->has_node_id ? s->settings->node_id : NULL,
         .default_name = s->settings->node_id,
+        .adopts_name = s->settings->is_adopting,
         .is_sole_voter = s->settings->peer_count <= 1,
         .reserve_bytes = (size_t)s->settings->log_reserve_bytes,
     };
     enum status status = kv_log_open(s->directory, &options, &s->log, &s->summary);
     if (status == STATUS_INVALID)
-        log_error("NODE_ID differs from the name in the data directory",
-                  log_text("node_id", s->settings->node_id),
-                  log_text("directory_name", s->summary.identity.name));
+        log_other_name(s);
+    else if (status == STATUS_BUSY)
+        (void)open_failed(s, "--rejoin was cut short: start with --rejoin again", status);
     else
         (void)open_failed(s, "cannot open the log", status);
     return status;
@@ -44,6 +66,8 @@ static enum status open_log(struct server *s) {
 static enum status open_both(struct server *s) {
     struct kv_state_options options = {.reserve_bytes = (size_t)s->settings->state_reserve_bytes};
     enum status status = open_directory(s);
+    if (status == STATUS_OK)
+        status = set_aside(s);
     if (status == STATUS_OK)
         status = open_log(s);
     if (status != STATUS_OK)
