@@ -16,6 +16,7 @@ struct node_status {
     uint64_t cluster_id;
     enum node_role role;
     uint64_t term;
+    uint64_t leader;                  /* its identity; 0: none known */
     char leader_name[NAME_BYTES_MAX]; /* empty: none known */
     char leader_address[ADDRESS_BYTES_MAX];
     uint64_t first_index; /* first entry kept in the log */
@@ -30,7 +31,9 @@ struct node_status {
     uint64_t session_count;
     uint64_t log_file_bytes;
     uint64_t state_file_bytes;
-    bool is_ready;     /* a leader is known and the state has caught up */
+    char
+        waiting[512]; /* what a node that belongs to no cluster yet waits for; empty: for nothing */
+    bool is_ready;    /* a leader is known and the state has caught up */
     bool disk_is_full; /* writes are refused for want of room */
     uint64_t damaged_records;
     uint64_t uptime_ms;

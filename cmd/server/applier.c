@@ -1,6 +1,15 @@
 /* The state's side of the turn: apply, flush, snapshots. */
 #include "server/parts.h"
 
+void turn__tell_members(struct turn *t) {
+    struct raft_configuration configuration;
+    enum status status = kv_machine_configuration(t->machine, &configuration);
+    if (status == STATUS_OK)
+        t->ports->members(t->ports->context, &configuration);
+    else if (status != STATUS_NOT_FOUND)
+        t->ports->fail(t->ports->context, status, kv_machine_meta(t->machine)->applied_index);
+}
+
 static void apply_entry(struct turn *t, const struct raft_entry *entry,
                         struct turn_request *request) {
     struct kv_response response;
@@ -12,6 +21,8 @@ static void apply_entry(struct turn *t, const struct raft_entry *entry,
     }
     if (!was_dirty)
         t->dirty_since_ms = t->now_ms;
+    if (entry->type == RAFT_ENTRY_CONFIGURATION)
+        turn__tell_members(t);
     if (request)
         turn__request_done(t, request, &response);
 }

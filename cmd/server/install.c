@@ -111,6 +111,7 @@ static void replace_machine(struct turn *t, const struct turn_install *install) 
     if (status != STATUS_OK)
         t->ports->fail(t->ports->context, status, install->index);
     t->flushed_index = install->index;
+    turn__tell_members(t);
 }
 
 void turn__installed(struct turn *t, struct turn_install *install) {

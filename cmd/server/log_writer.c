@@ -19,6 +19,7 @@ struct log_writer {
     struct turn_events batches;
     struct turn_cut *cut;   /* NULL: none asked for */
     struct turn_room *room; /* likewise */
+    struct log_jobs jobs;
 };
 
 /* What one round of the thread took over. */
@@ -26,6 +27,7 @@ struct log_work {
     struct turn_events batches;
     struct turn_cut *cut;
     struct turn_room *room;
+    struct log_jobs jobs;
 };
 
 /* A node that cannot write must not vote: LMDB would carry on after a failed sync. */
@@ -35,17 +37,19 @@ static _Noreturn void die(const char *what, enum status status) {
 }
 
 static bool has_work(const struct log_writer *w) {
-    return !STAILQ_EMPTY(&w->batches) || w->cut || w->room;
+    return !STAILQ_EMPTY(&w->batches) || w->cut || w->room || !STAILQ_EMPTY(&w->jobs);
 }
 
 /* False when the writer stops and nothing is left. */
 static bool take_work(struct log_writer *w, struct log_work *ret_work) {
     STAILQ_INIT(&ret_work->batches);
+    STAILQ_INIT(&ret_work->jobs);
     worker_lock(&w->worker);
     while (!has_work(w) && !w->worker.is_stopping)
         worker_wait(&w->worker);
     bool is_working = has_work(w);
     STAILQ_CONCAT(&ret_work->batches, &w->batches);
+    STAILQ_CONCAT(&ret_work->jobs, &w->jobs);
     ret_work->cut = w->cut;
     ret_work->room = w->room;
     w->cut = NULL;
@@ -141,11 +145,23 @@ static void check_room(struct log_writer *w, struct turn_room *room) {
     inbox_post(w->inbox, &room->event);
 }
 
+static void do_jobs(struct log_writer *w, struct log_jobs *jobs) {
+    while (!STAILQ_EMPTY(jobs)) {
+        struct log_job *job = STAILQ_FIRST(jobs);
+        STAILQ_REMOVE_HEAD(jobs, link);
+        job->status = job->write(job, w->log);
+        if (job->status != STATUS_OK && job->status != STATUS_DISK_FULL)
+            die("log write failed", job->status);
+        inbox_post(w->inbox, job->done);
+    }
+}
+
 static void *run(void *context) {
     struct log_writer *w = context;
     struct log_work work;
     while (take_work(w, &work)) {
         write_batches(w, &work.batches);
+        do_jobs(w, &work.jobs);
         if (work.cut)
             cut_slice(w, work.cut);
         if (work.room)
@@ -163,6 +179,7 @@ enum status log_writer_new(struct kv_log *log, raft_index next, struct inbox *in
     w->order.next = next;
     w->inbox = inbox;
     STAILQ_INIT(&w->batches);
+    STAILQ_INIT(&w->jobs);
     worker_start(&w->worker, run, w);
     *ret_writer = w;
     return STATUS_OK;
@@ -186,6 +203,16 @@ void log_writer_cut(struct log_writer *w, struct turn_cut *cut) {
     CHECK(!w->cut);
     w->cut = cut;
     worker_unlock_and_wake(&w->worker);
+}
+
+void log_writer_do(struct log_writer *w, struct log_job *job) {
+    worker_lock(&w->worker);
+    STAILQ_INSERT_TAIL(&w->jobs, job, link);
+    worker_unlock_and_wake(&w->worker);
+}
+
+void log_writer_restart(struct log_writer *w, raft_index next) {
+    w->order.next = next;
 }
 
 void log_writer_check_room(struct log_writer *w, struct turn_room *room) {

@@ -38,6 +38,7 @@ struct turn {
     struct turn_requests asking;   /* linearizable reads: until they have a read index */
     struct turn_requests reading;  /* reads: until that index is applied */
     uint64_t earliest_deadline_ms; /* not after any deadline in the lists */
+    uint64_t retry_ms;             /* when the first of those waiting may be forwarded again */
     uint64_t read_token;           /* of the last question for a read index */
     bool has_asked;                /* in this turn: further reads share the question */
     raft_term office_term;         /* the last term in which this node took office */
@@ -55,6 +56,8 @@ struct turn {
     raft_index first_index;
 
     struct turn_outgoing outgoing;
+    struct turn_order *order; /* begun, and not yet done; NULL: none */
+    bool has_told_members;    /* of what the state held at the start */
 
     /* The state. */
     raft_index commit_to; /* what may be applied, as of the last raft_ready() */
@@ -83,7 +86,8 @@ struct turn {
     bool is_status_dirty;
     bool is_stopping;
     uint64_t stop_deadline_ms;
-    bool has_final_flush; /* nothing more will be applied */
+    uint64_t handover_deadline_ms; /* leadership is handed over by then, or not at all */
+    bool has_final_flush;          /* nothing more will be applied */
 };
 
 /* requests.c */
@@ -102,9 +106,16 @@ void turn__request_lost(struct turn *t, struct turn_request *request);
 
 /* peers.c */
 void turn__message(struct turn *t, struct turn_message *message);
-void turn__order(struct turn *t, struct turn_order *order);
 void turn__send(struct turn *t, const struct raft_message *message);
 MUST_USE enum status turn__step(struct turn *t, const struct raft_event *event);
+
+/* orders.c */
+void turn__order(struct turn *t, struct turn_order *order);
+void turn__order_watch(struct turn *t);
+void turn__order_abandon(struct turn *t);
+uint64_t turn__order_deadline_ms(const struct turn *t);
+/* The voter to hand leadership to; 0: none is there. */
+raft_id turn__heir(const struct turn *t);
 
 /* journal.c */
 void turn__entries_accept(struct turn *t, const struct raft_message *message);
@@ -122,6 +133,7 @@ bool turn__disk_is_full(const struct turn *t);
 /* applier.c */
 void turn__apply(struct turn *t);
 bool turn__has_more_to_apply(const struct turn *t);
+void turn__tell_members(struct turn *t); /* as the state has them */
 void turn__flush(struct turn *t);
 void turn__flush_done(struct turn *t, struct turn_flush *flush);
 uint64_t turn__flush_deadline_ms(const struct turn *t);

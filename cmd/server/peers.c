@@ -34,22 +34,6 @@ void turn__message(struct turn *t, struct turn_message *message) {
     t->ports->message_done(t->ports->context, message);
 }
 
-void turn__order(struct turn *t, struct turn_order *order) {
-    struct raft_event event = {.now_ms = t->now_ms};
-    switch (order->kind) {
-    case TURN_ORDER_CONFIGURE:
-        event.kind = RAFT_EVENT_CONFIGURE;
-        event.target = &order->target;
-        break;
-    case TURN_ORDER_TRANSFER:
-        event.kind = RAFT_EVENT_TRANSFER;
-        event.transferee = order->transferee;
-        break;
-    }
-    order->status = turn__step(t, &event);
-    t->ports->order_done(t->ports->context, order);
-}
-
 /* ---- Appends going out ----------------------------------------------------------------------- */
 
 static enum status read_back(void *context, const struct raft_entry *entry) {

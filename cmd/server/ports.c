@@ -1,27 +1,59 @@
 #include "log.h"
 #include "server/wiring.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* ---- Ports: what the turn asks of the world -------------------------------------------------- */
 
-/* A sole voter has nobody to talk to. */
 static void port_send(void *context, const struct raft_message *message,
                       const struct raft_entry *entries, size_t count) {
-    (void)context, (void)message, (void)entries, (void)count;
-    CHECK(!"a sole voter sends nothing");
+    struct server *s = context;
+    mesh_send(s->mesh, message, entries, count);
 }
 
 static void port_message_done(void *context, struct turn_message *message) {
-    (void)context, (void)message;
-    CHECK(!"a sole voter hears nothing");
+    (void)context; /* the message knows its link */
+    mesh_message_done(message);
 }
 
 static void port_order_done(void *context, struct turn_order *order) {
-    (void)context, (void)order;
-    CHECK(!"nobody gives orders to a sole voter");
+    (void)context; /* the order knows its call */
+    server__order_done(order);
+}
+
+static void port_forward(void *context, struct turn_request *request, raft_id leader) {
+    struct server *s = context;
+    forwarder_send(s->forwarder, request, mesh_address(s->mesh, leader));
+}
+
+static void port_members(void *context, const struct raft_configuration *configuration) {
+    struct server *s = context;
+    log_info("members", log_u64("count", configuration->count),
+             log_u64("index", configuration->index));
+    mesh_set_configuration(s->mesh, configuration);
+    founder_committed(s);
+}
+
+static void port_transfer(void *context, struct turn_transfer *transfer) {
+    struct server *s = context;
+    transfers_send(s->transfers, transfer, s->status.term, mesh_address(s->mesh, transfer->peer));
+}
+
+static void port_install(void *context, struct turn_install *install) {
+    struct server *s = context;
+    transfers_install(s->transfers, install);
+}
+
+static void port_install_done(void *context, struct turn_install *install, enum status status) {
+    struct server *s = context;
+    if (status == STATUS_OK) {
+        state_release(s->states, s->turn_state);
+        s->turn_state = state_hold(s->states);
+    }
+    transfers_done(s->transfers, install, status);
 }
 
 static void port_log_submit(void *context, struct turn_batch *batch) {
@@ -61,7 +93,17 @@ static void port_snapshot(void *context, struct turn_snapshot *snapshot) {
     snapshots_start(s->snapshots, snapshot);
 }
 
+static void log_leader(const struct node_status *was, const struct node_status *is) {
+    bool is_news = is->leader != was->leader && is->leader != 0 && is->role != NODE_LEADER;
+    if (is_news)
+        log_info("follows a leader", log_u64("term", is->term), log_text("leader", is->leader_name),
+                 log_u64("index", is->last_index));
+    if (was->role == NODE_LEADER && is->role != NODE_LEADER)
+        log_info("leads no more", log_u64("term", is->term), log_u64("index", is->last_index));
+}
+
 static void log_changes(const struct node_status *was, const struct node_status *is) {
+    log_leader(was, is);
     if (is->role != was->role && is->role == NODE_LEADER)
         log_info("became leader", log_u64("term", is->term), log_u64("index", is->last_index));
     if (is->disk_is_full && !was->disk_is_full)
@@ -76,15 +118,19 @@ static void log_changes(const struct node_status *was, const struct node_status 
 
 static void port_publish(void *context, const struct node_status *status) {
     struct server *s = context;
+    struct node_status is = *status;
+    const char *leader = mesh_address(s->mesh, status->leader);
+    if (is.leader_address[0] == '\0' && leader)
+        snprintf(is.leader_address, sizeof is.leader_address, "%s", leader);
     CHECK(pthread_mutex_lock(&s->status_mutex) == 0);
     struct node_status was = s->status;
-    s->status = *status;
+    s->status = is;
     CHECK(pthread_mutex_unlock(&s->status_mutex) == 0);
-    log_changes(&was, status);
-    if (strcmp(was.leader_address, status->leader_address) != 0)
-        rpc_server_set_leader(s->rpc, status->leader_address);
-    if (was.is_ready != status->is_ready)
-        rpc_server_set_serving(s->rpc, status->is_ready);
+    log_changes(&was, &is);
+    if (strcmp(was.leader_address, is.leader_address) != 0)
+        rpc_server_set_leader(s->rpc, is.leader_address);
+    if (was.is_ready != is.is_ready)
+        rpc_server_set_serving(s->rpc, is.is_ready);
 }
 
 static void port_fail(void *context, enum status status, raft_index index) {
@@ -105,41 +151,57 @@ struct turn_ports server__ports(struct server *s) {
                                .state_flush = port_state_flush,
                                .room_check = port_room_check,
                                .reply = port_reply,
+                               .forward = port_forward,
+                               .members = port_members,
                                .snapshot = port_snapshot,
+                               .transfer = port_transfer,
+                               .install = port_install,
+                               .install_done = port_install_done,
                                .publish = port_publish,
                                .fail = port_fail};
 }
 
-/* ---- Handlers: what clients ask, on gRPC's threads ------------------------------------------- */
+/* ---- What the mesh tells --------------------------------------------------------------------- */
 
-static enum status on_request(void *context, struct rpc_call *rpc, const struct kv_request *request,
-                              uint64_t wait_ms) {
-    struct server *s = context;
-    struct server_call *call = rpc_call_user(rpc);
-    call->rpc = rpc;
-    call->request.event.kind = TURN_REQUEST;
-    call->request.request = request;
-    call->request.deadline_ms = clock_ms() + wait_ms;
-    return inbox_post_request(&s->inbox, &call->request.event);
+static void on_sighted(void *context, raft_id id, const char *name, uint64_t cluster_id) {
+    founder_sighted(context, id, name, cluster_id);
 }
 
-static void on_snapshot(void *context, struct rpc_stream *stream) {
-    struct server *s = context;
-    snapshots_ask(s->snapshots, stream);
+static void on_silent(void *context, raft_id id) {
+    founder_silent(context, id);
 }
 
-void server__read_status(void *context, struct node_status *ret_status) {
-    struct server *s = context;
-    CHECK(pthread_mutex_lock(&s->status_mutex) == 0);
-    *ret_status = s->status;
-    CHECK(pthread_mutex_unlock(&s->status_mutex) == 0);
-    ret_status->uptime_ms = clock_ms() - s->started_ms;
-    ret_status->damaged_records += scrubber_damaged(s->scrubber);
+static void on_founding(void *context, raft_id from, struct bytes bytes) {
+    founder_receive(context, from, bytes);
 }
 
-struct rpc_handlers server__handlers(struct server *s) {
-    return (struct rpc_handlers){.context = s,
-                                 .on_request = on_request,
-                                 .on_snapshot = on_snapshot,
-                                 .on_status = server__read_status};
+static void on_invited(void *context, uint64_t cluster_id) {
+    founder_invited(context, cluster_id);
+}
+
+/* Removed: it was a member as far as its own log tells, and is none as of a later configuration. */
+static void on_outside(void *context, raft_index index) {
+    struct server *s = context;
+    if (!s->turn || !turn_was_member_before(s->turn, index) || s->is_stopping)
+        return;
+    log_info("this node was removed from its cluster, and stops", log_u64("index", index));
+    s->is_stopping = true;
+    inbox_post(&s->inbox, &s->stop);
+}
+
+static void on_rolled_back(void *context) {
+    (void)context;
+    log_error("the data directory is an older copy: this node may have forgotten what it promised, "
+              "and can only come back as a new one, with --rejoin");
+    _exit(EXIT_FAILURE);
+}
+
+struct mesh_handlers server__mesh_handlers(struct server *s) {
+    return (struct mesh_handlers){.context = s,
+                                  .on_sighted = on_sighted,
+                                  .on_silent = on_silent,
+                                  .on_founding = on_founding,
+                                  .on_invited = on_invited,
+                                  .on_outside = on_outside,
+                                  .on_rolled_back = on_rolled_back};
 }

@@ -2,8 +2,13 @@
 #include "log.h"
 #include "server/wiring.h"
 
+#include "wire.h"
+
 #include <errno.h>
 #include <stdlib.h>
+
+/* A note: the largest election timeout declared, u64 milliseconds. */
+#define DECLARED_KEY "declared_timeout"
 
 static bool open_failed(struct server *s, const char *what, enum status status) {
     if (status == STATUS_OK)
@@ -72,10 +77,15 @@ static enum status open_both(struct server *s) {
         status = open_log(s);
     if (status != STATUS_OK)
         return status;
-    status =
-        kv_state_open(s->directory, s->summary.state_generation, &options, &s->state, &s->meta);
-    (void)open_failed(s, "cannot open the state", status);
-    return status;
+    struct kv_state *state;
+    status = kv_state_open(s->directory, s->summary.state_generation, &options, &state, &s->meta);
+    if (open_failed(s, "cannot open the state", status))
+        return status;
+    s->states = state_holder_new(state, s->summary.state_generation);
+    if (s->states)
+        return STATUS_OK;
+    kv_state_close(state);
+    return STATUS_NO_MEMORY;
 }
 
 /* The log must reach at least as far as the state, or entries were lost. */
@@ -91,9 +101,35 @@ static enum status check_stores(const struct server *s) {
     return STATUS_CORRUPT;
 }
 
+/* Others' leases may count on this node's silence for as long as any timeout that it ever declared:
+ * the largest one is durable before it is declared. */
+static enum status declare_timeout(struct server *s) {
+    uint8_t memory[8];
+    size_t len = 0;
+    struct bytes key = bytes_of_text(DECLARED_KEY);
+    uint64_t timeout_ms = settings_election_ms(s->settings);
+    enum status status = kv_log_note_read(s->log, key, memory, sizeof memory, &len);
+    struct wire_reader r = wire_reader_of(bytes_of(memory, len));
+    if (status == STATUS_OK)
+        s->silence_ms = wire_get_u64(&r);
+    else if (status != STATUS_NOT_FOUND)
+        return status;
+    if (timeout_ms <= s->silence_ms)
+        return STATUS_OK;
+    struct wire_writer w = wire_writer_of(memory, sizeof memory);
+    wire_put_u64(&w, timeout_ms);
+    return kv_log_note_write(s->log, key, bytes_of(memory, w.len));
+}
+
 enum status server__open_stores(struct server *s) {
     enum status status = open_both(s);
-    return status == STATUS_OK ? check_stores(s) : status;
+    if (status == STATUS_OK)
+        status = check_stores(s);
+    if (status != STATUS_OK)
+        return status;
+    status = declare_timeout(s);
+    (void)open_failed(s, "cannot keep the election timeout", status);
+    return status;
 }
 
 /* ---- The turn -------------------------------------------------------------------------------- */
@@ -116,10 +152,10 @@ static struct raft_config engine_config(const struct server *s, const struct raf
         .election_timeout_ms = settings_election_ms(settings),
         .heartbeat_ms = settings_heartbeat_ms(settings),
         /* A founding entry's term has no leader: it has answered nobody, no lease counts on it. */
-        .silence_ms = s->summary.hard.term <= 1 ? 0 : settings_election_ms(settings),
+        .silence_ms = s->summary.hard.term <= 1 ? 0 : s->silence_ms,
         .has_lease_reads = settings->uses_lease_reads,
         .seed = s->summary.identity.start_nonce,
-        .now_ms = s->started_ms,
+        .now_ms = clock_ms(),
     };
 }
 
@@ -129,20 +165,21 @@ static struct turn_config turn_config(struct server *s, const struct raft_term_r
     return (struct turn_config){
         .ports = server__ports(s),
         .raft = engine_config(s, runs, run_count),
-        .machine = {.base = kv_state_base(s->state),
+        .machine = {.base = kv_state_base(s->turn_state->store),
                     .meta = s->meta,
                     .generation = s->summary.state_generation,
                     .overlay_bytes = (size_t)settings->state_overlay_bytes,
                     .dirty_bytes = (size_t)settings->state_dirty_bytes,
-                    .page_count = kv_state_page_count(s->state)},
+                    .page_count = kv_state_page_count(s->turn_state->store)},
         .identity = s->summary.identity,
         .address = s->address,
         .flush_ms = settings->state_flush_ms,
         .keep_entries = settings->log_keep_entries,
         .keep_bytes = settings->log_keep_bytes,
+        .hold_bytes = settings->log_hold_bytes,
         .stop_ms = STOP_MS,
         .log_file_bytes = kv_log_file_bytes(s->log),
-        .state_file_bytes = kv_state_file_bytes(s->state),
+        .state_file_bytes = kv_state_file_bytes(s->turn_state->store),
     };
 }
 
@@ -151,6 +188,7 @@ enum status server__make_turn(struct server *s) {
     size_t count = 0;
     if (!runs)
         return STATUS_NO_MEMORY;
+    s->turn_state = state_hold(s->states);
     enum status status = kv_log_runs(s->log, s->summary.first_index, s->summary.last_index, runs,
                                      RAFT_RUNS_MAX - 1, &count);
     if (status == STATUS_OK) {

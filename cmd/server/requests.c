@@ -52,17 +52,29 @@ static enum status propose(struct turn *t, struct turn_request *request) {
     return STATUS_OK;
 }
 
-/* A client that learns who leads goes there; one that cannot learn it yet waits. */
-static void wait_for_leader(struct turn *t, struct turn_request *request) {
+/* The leader answers what this node cannot. Nobody leads, or the leader was just asked in vain:
+ * there may be a new one soon. */
+static void go_to_leader(struct turn *t, struct turn_request *request) {
     raft_id leader = raft_status(t->raft)->leader;
-    if (leader != 0 && leader != t->config.identity.id)
+    bool is_away = leader != 0 && leader != t->config.identity.id;
+    if (is_away && request->is_forwarded) {
         refuse(t, request, STATUS_NOT_LEADER, NULL);
-    else
+    } else if (is_away && t->now_ms >= request->not_before_ms) {
+        t->ports->forward(t->ports->context, request, leader);
+    } else {
+        if (request->not_before_ms > t->now_ms && request->not_before_ms < t->retry_ms)
+            t->retry_ms = request->not_before_ms;
         enlist(t, &t->waiting, request);
+    }
+}
+
+/* A follower's own disk is no reason to refuse: the leader knows how the others stand. */
+static bool is_leader(const struct turn *t) {
+    return raft_status(t->raft)->role == RAFT_LEADER;
 }
 
 static void write_request(struct turn *t, struct turn_request *request) {
-    if (turn__disk_is_full(t)) {
+    if (is_leader(t) && turn__disk_is_full(t)) {
         refuse(t, request, STATUS_DISK_FULL, "the disk is nearly full");
         return;
     }
@@ -71,7 +83,7 @@ static void write_request(struct turn *t, struct turn_request *request) {
         t->status.proposals_total++;
         enlist(t, &t->pending, request);
     } else if (status == STATUS_NOT_LEADER) {
-        wait_for_leader(t, request);
+        go_to_leader(t, request);
     } else if (status == STATUS_BUSY) {
         refuse(t, request, STATUS_UNAVAILABLE, "leadership is being handed over");
     } else {
@@ -94,6 +106,10 @@ static void read_request(struct turn *t, struct turn_request *request) {
         enlist(t, &t->reading, request);
         return;
     }
+    if (!is_leader(t) && turn__disk_is_full(t)) {
+        go_to_leader(t, request); /* what it cannot append, it never applies */
+        return;
+    }
     bool is_asked = t->has_asked || ask_for_index(t);
     request->token = t->read_token;
     enlist(t, is_asked ? &t->asking : &t->waiting, request);
@@ -111,6 +127,7 @@ void turn__request(struct turn *t, struct turn_request *request) {
 void turn__requests_resume(struct turn *t) {
     struct turn_requests waiting = TAILQ_HEAD_INITIALIZER(waiting);
     TAILQ_CONCAT(&waiting, &t->waiting, link);
+    t->retry_ms = UINT64_MAX;
     while (!TAILQ_EMPTY(&waiting)) {
         struct turn_request *request = TAILQ_FIRST(&waiting);
         TAILQ_REMOVE(&waiting, request, link);

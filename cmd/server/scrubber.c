@@ -15,7 +15,7 @@
 
 struct scrubber {
     struct kv_log *log;
-    struct kv_state *state;
+    struct state_holder *states;
     size_t slice_records;
     struct kv_scrub log_scrub;
     struct kv_scrub state_scrub;
@@ -46,7 +46,9 @@ static bool scrub_slice(struct scrubber *s) {
         die_of_log_damage(&s->log_scrub);
     if (status != STATUS_OK)
         log_warn("log scrub", log_status("status", status));
-    status = kv_state_scrub(s->state, &s->state_scrub, s->slice_records);
+    struct held_state *held = state_hold(s->states);
+    status = kv_state_scrub(held->store, &s->state_scrub, s->slice_records);
+    state_release(s->states, held);
     if (status == STATUS_CORRUPT)
         report_state_damage(s);
     else if (status != STATUS_OK)
@@ -65,13 +67,13 @@ static void *run(void *context) {
     return NULL;
 }
 
-enum status scrubber_new(struct kv_log *log, struct kv_state *state, uint64_t records_per_second,
-                         struct scrubber **ret_scrubber) {
+enum status scrubber_new(struct kv_log *log, struct state_holder *states,
+                         uint64_t records_per_second, struct scrubber **ret_scrubber) {
     struct scrubber *s = calloc(1, sizeof *s);
     if (!s)
         return STATUS_NO_MEMORY;
     s->log = log;
-    s->state = state;
+    s->states = states;
     s->slice_records = (size_t)(records_per_second / SLICES_PER_SECOND) + 1;
     worker_start(&s->worker, run, s);
     *ret_scrubber = s;

@@ -3,11 +3,12 @@
 #define PHALANX_SERVER_SCRUBBER_H
 
 #include "kv/kv.h"
+#include "server/state_holder.h"
 
 struct scrubber;
 
 /* Starts the thread; borrows both stores. `records_per_second` above 0. */
-MUST_USE enum status scrubber_new(struct kv_log *log, struct kv_state *state,
+MUST_USE enum status scrubber_new(struct kv_log *log, struct state_holder *states,
                                   uint64_t records_per_second, struct scrubber **ret_scrubber);
 
 /* Stops and joins the thread. */

@@ -12,8 +12,11 @@
 #include <unistd.h>
 
 /* The loop runs a turn at least this often, and is sick when it has not for so long. */
-#define IDLE_TURN_MS 1000
+#define TEND_MS 1000
 #define STALL_MS 10000
+
+/* How often a stop looks whether the last snapshot has been cut off. */
+#define DRAIN_MS 10
 
 /* ---- Start ----------------------------------------------------------------------------------- */
 
@@ -21,12 +24,57 @@ static enum status start_writers(struct server *s) {
     enum status status =
         log_writer_new(s->log, s->summary.last_index + 1, &s->inbox, &s->log_writer);
     if (status == STATUS_OK)
-        status = state_writer_new(s->state, &s->inbox, s->log_writer, &s->state_writer);
+        status = state_writer_new(s->states, &s->inbox, s->log_writer, &s->state_writer);
     if (status == STATUS_OK)
-        status = snapshots_new(s->state, s->summary.identity.cluster_id, &s->inbox, &s->snapshots);
+        status = snapshots_new(s->states, &s->summary.identity, &s->inbox, &s->snapshots);
     if (status == STATUS_OK && s->settings->scrub_per_second > 0)
-        status = scrubber_new(s->log, s->state, s->settings->scrub_per_second, &s->scrubber);
+        status = scrubber_new(s->log, s->states, s->settings->scrub_per_second, &s->scrubber);
     return status;
+}
+
+static enum status start_transfers(struct server *s) {
+    struct transfers_config config = {
+        .identity = &s->summary.identity,
+        .directory = s->directory,
+        .states = s->states,
+        .state_reserve_bytes = (size_t)s->settings->state_reserve_bytes,
+        .log_writer = s->log_writer,
+        .inbox = &s->inbox,
+    };
+    return transfers_new(&config, &s->transfers);
+}
+
+/* Every node that PEERS names, but for this one. */
+static size_t find_targets(const struct server *s, struct mesh_target *targets) {
+    size_t count = 0;
+    for (size_t i = 0; i < s->settings->peer_count; i++) {
+        const struct settings_peer *peer = &s->settings->peers_list[i];
+        if (strcmp(peer->name, s->summary.identity.name) == 0 || peer->address[0] == '\0')
+            continue;
+        snprintf(targets[count].name, sizeof targets[count].name, "%s", peer->name);
+        snprintf(targets[count].address, sizeof targets[count].address, "%s", peer->address);
+        count++;
+    }
+    return count;
+}
+
+static enum status start_mesh(struct server *s) {
+    struct mesh_target targets[MEMBERS_MAX];
+    struct mesh_config config = {
+        .identity = &s->summary.identity,
+        .label = s->settings->cluster,
+        .address = s->address,
+        .http_address = s->http_address,
+        .region = s->settings->node_region,
+        .targets = targets,
+        .target_count = find_targets(s, targets),
+        .election_ms = settings_election_ms(s->settings),
+        .log = s->log,
+        .inbox = &s->inbox,
+        .writer = s->log_writer,
+        .handlers = server__mesh_handlers(s),
+    };
+    return mesh_new(&config, &s->mesh);
 }
 
 static enum status bind_rpc(struct server *s) {
@@ -34,6 +82,7 @@ static enum status bind_rpc(struct server *s) {
         .address = s->settings->grpc_address,
         .threads = (unsigned)s->settings->grpc_threads,
         .user_bytes = sizeof(struct server_call),
+        .message_user_bytes = mesh_message_bytes(),
         .handlers = server__handlers(s),
     };
     enum status status = rpc_server_new(&config, &s->rpc);
@@ -56,14 +105,9 @@ static enum status bind_debug(struct server *s) {
     return debug_server_new(&config, &s->debug); /* it logs why not */
 }
 
-/* ADVERTISE_ADDR, else GRPC_ADDR with the port that was bound; for a wildcard, this host's name
- * stands for the host. */
-static void find_address(struct server *s) {
-    const char *configured = s->settings->grpc_address;
-    if (s->settings->advertise_address[0] != '\0') {
-        snprintf(s->address, sizeof s->address, "%s", s->settings->advertise_address);
-        return;
-    }
+/* Where the others reach what listens at `configured`, with the port that was bound. A wildcard is
+ * no place to go to: this host's name stands for it. */
+static void find_address(const char *configured, int port, char address[ADDRESS_BYTES_MAX]) {
     const char *colon = strrchr(configured, ':');
     CHECK(colon);
     int host_len = (int)(colon - configured);
@@ -73,10 +117,18 @@ static void find_address(struct server *s) {
     if (is_wildcard && gethostname(host, sizeof host - 1) != 0)
         log_warn("no host name", log_errno("error", errno));
     if (is_wildcard)
-        snprintf(s->address, sizeof s->address, "%s:%d", host, rpc_server_port(s->rpc));
+        snprintf(address, ADDRESS_BYTES_MAX, "%s:%d", host, port);
     else
-        snprintf(s->address, sizeof s->address, "%.*s:%d", host_len, configured,
-                 rpc_server_port(s->rpc));
+        snprintf(address, ADDRESS_BYTES_MAX, "%.*s:%d", host_len, configured, port);
+}
+
+static void find_addresses(struct server *s) {
+    const struct settings *settings = s->settings;
+    if (settings->advertise_address[0] != '\0')
+        snprintf(s->address, sizeof s->address, "%s", settings->advertise_address);
+    else
+        find_address(settings->grpc_address, rpc_server_port(s->rpc), s->address);
+    find_address(settings->debug_address, debug_server_port(s->debug), s->http_address);
 }
 
 static void *wait_for_signal(void *context) {
@@ -111,9 +163,17 @@ static enum status start(struct server *s) {
         status = bind_debug(s);
     if (status != STATUS_OK)
         return status;
-    find_address(s);
+    find_addresses(s);
     status = start_writers(s);
     if (status == STATUS_OK)
+        status = start_transfers(s);
+    if (status == STATUS_OK)
+        status = forwarder_new(&s->inbox, server__call_of, &s->forwarder);
+    if (status == STATUS_OK)
+        status = start_mesh(s);
+    if (status == STATUS_OK)
+        status = founder_new(s);
+    if (status == STATUS_OK && s->summary.identity.cluster_id != 0)
         status = server__make_turn(s);
     if (status != STATUS_OK)
         log_error("cannot start", log_status("status", status));
@@ -132,33 +192,130 @@ static void log_start(const struct server *s) {
              log_text("data_dir", s->settings->data_dir));
 }
 
+/* ---- Without a turn -------------------------------------------------------------------------- */
+
+static void give_back_early(struct server *s, struct turn_event *event) {
+    switch ((int)event->kind) {
+    case TURN_REQUEST: lobby_enter(&s->lobby, (struct turn_request *)event); return;
+    case TURN_MESSAGE: mesh_message_done((struct turn_message *)event); return;
+    case TURN_SNAPSHOT: snapshots_refuse(s->snapshots, (struct turn_snapshot *)event); return;
+    case TURN_ORDER: server__refuse_order((struct turn_order *)event); return;
+    case TURN_STOP: s->is_stopping = true; return;
+    default: CHECK(!"an event of nobody's");
+    }
+}
+
 /* ---- The loop -------------------------------------------------------------------------------- */
+
+static void lobby_run(struct server *s) {
+    struct turn_events expired;
+    lobby_take_expired(&s->lobby, s->is_stopping ? UINT64_MAX : clock_ms(), &expired);
+    server__refuse_requests(&expired, s->is_stopping ? "the server is stopping"
+                                                     : "this node belongs to no cluster yet");
+}
+
+/* What is for the turn goes into `ret_events`; without a turn, requests wait in the lobby. */
+static void sort_event(struct server *s, struct turn_event *event, struct turn_events *ret_events) {
+    if (event->kind == LOOP_EVENT)
+        ((struct loop_event *)event)->run((struct loop_event *)event);
+    else if (event->kind == TURN_MESSAGE && !mesh_lets_in(s->mesh, (struct turn_message *)event))
+        return;
+    else if (s->turn)
+        STAILQ_INSERT_TAIL(ret_events, event, link);
+    else
+        give_back_early(s, event);
+}
+
+static void sort_events(struct server *s, struct turn_events *from,
+                        struct turn_events *ret_events) {
+    STAILQ_INIT(ret_events);
+    while (!STAILQ_EMPTY(from)) {
+        struct turn_event *event = STAILQ_FIRST(from);
+        STAILQ_REMOVE_HEAD(from, link);
+        sort_event(s, event, ret_events);
+    }
+    if (s->turn)
+        lobby_leave(&s->lobby, ret_events);
+}
+
+static void tend(struct server *s) {
+    uint64_t now_ms = clock_ms();
+    if (now_ms < s->tend_ms)
+        return;
+    s->tend_ms = now_ms + TEND_MS;
+    mesh_tend(s->mesh);
+    founder_tend(s);
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static uint64_t next_deadline_ms(const struct server *s) {
+    uint64_t deadline_ms = s->turn ? turn_deadline_ms(s->turn) : lobby_deadline_ms(&s->lobby);
+    return earliest(earliest(deadline_ms, founder_deadline_ms(s)), s->tend_ms);
+}
 
 /* The clock is read after the last event is taken. */
 static void run_one(struct server *s, uint64_t deadline_ms) {
-    struct turn_events events;
-    uint64_t idle_ms = clock_ms() + IDLE_TURN_MS;
-    inbox_take(&s->inbox, deadline_ms < idle_ms ? deadline_ms : idle_ms, &events);
-    turn_run(s->turn, clock_ms(), &events);
+    struct turn_events arrived, events;
+    inbox_take(&s->inbox, deadline_ms, &arrived);
+    sort_events(s, &arrived, &events);
+    if (s->turn)
+        turn_run(s->turn, clock_ms(), &events);
+    else
+        lobby_run(s);
+    founder_tick(s);
+    tend(s);
+}
+
+static bool is_over(const struct server *s) {
+    return s->turn ? turn_is_stopped(s->turn) : s->is_stopping;
 }
 
 static void loop(struct server *s) {
-    while (!turn_is_stopped(s->turn))
-        run_one(s, turn_deadline_ms(s->turn));
+    while (!is_over(s))
+        run_one(s, next_deadline_ms(s));
     inbox_refuse(&s->inbox);
+    transfers_stop(s->transfers);
+    while (transfers_is_busy(s->transfers))
+        run_one(s, clock_ms() + DRAIN_MS);
     run_one(s, 0); /* what came in until then is refused by the turn */
+}
+
+/* After the last turn: what the others still report is only put away. */
+static void take_last(struct server *s) {
+    struct turn_events events;
+    inbox_take(&s->inbox, 0, &events);
+    while (!STAILQ_EMPTY(&events)) {
+        struct turn_event *event = STAILQ_FIRST(&events);
+        STAILQ_REMOVE_HEAD(&events, link);
+        if (event->kind == LOOP_EVENT)
+            ((struct loop_event *)event)->run((struct loop_event *)event);
+        if (event->kind == TURN_MESSAGE)
+            mesh_message_done((struct turn_message *)event);
+    }
 }
 
 static void stop(struct server *s) {
     snapshots_free(s->snapshots);
+    founding_free(s->founding);
+    s->founding = NULL; /* what comes in from here on is nobody's */
+    mesh_stop(s->mesh);
+    forwarder_free(s->forwarder);
     rpc_server_free(s->rpc);
+    take_last(s); /* of every link */
     debug_server_free(s->debug);
     scrubber_free(s->scrubber);
     state_writer_free(s->state_writer);
     log_writer_free(s->log_writer);
+    take_last(s); /* of what was written */
+    transfers_free(s->transfers);
     turn_free(s->turn);
-    if (s->state)
-        kv_state_close(s->state);
+    mesh_free(s->mesh);
+    if (s->turn_state)
+        state_release(s->states, s->turn_state);
+    state_holder_free(s->states);
     if (s->log)
         kv_log_close(s->log);
     if (s->directory)
@@ -168,6 +325,7 @@ static void stop(struct server *s) {
 static void serve(struct server *s) {
     CHECK(pthread_create(&s->signal_thread, NULL, wait_for_signal, s) == 0);
     rpc_server_start(s->rpc);
+    mesh_start(s->mesh, s->rpc);
     log_start(s);
     loop(s);
     CHECK(pthread_join(s->signal_thread, NULL) == 0);
@@ -177,6 +335,7 @@ int server_run(const struct settings *settings) {
     struct server s = {.settings = settings, .stop.kind = TURN_STOP, .started_ms = clock_ms()};
     block_signals();
     inbox_init(&s.inbox);
+    lobby_init(&s.lobby);
     CHECK(pthread_mutex_init(&s.status_mutex, NULL) == 0);
     rpc_init();
     bool is_started = start(&s) == STATUS_OK;

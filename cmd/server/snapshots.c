@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 struct snapshots {
-    struct kv_state *state;
-    uint64_t cluster_id;
+    struct state_holder *states;
+    const struct kv_identity *identity;
     struct inbox *inbox;
     pthread_mutex_t mutex;
     pthread_cond_t ended;
@@ -19,13 +19,13 @@ struct job {
     struct rpc_stream *stream;
 };
 
-enum status snapshots_new(struct kv_state *state, uint64_t cluster_id, struct inbox *inbox,
-                          struct snapshots **ret_snapshots) {
+enum status snapshots_new(struct state_holder *states, const struct kv_identity *identity,
+                          struct inbox *inbox, struct snapshots **ret_snapshots) {
     struct snapshots *s = calloc(1, sizeof *s);
     if (!s)
         return STATUS_NO_MEMORY;
-    s->state = state;
-    s->cluster_id = cluster_id;
+    s->states = states;
+    s->identity = identity;
     s->inbox = inbox;
     CHECK(pthread_mutex_init(&s->mutex, NULL) == 0);
     CHECK(pthread_cond_init(&s->ended, NULL) == 0);
@@ -92,8 +92,10 @@ static enum status write_chunk(void *context, struct bytes chunk) {
 
 static void *run(void *context) {
     struct job *job = context;
-    enum status status = kv_snapshot_save(job->snapshots->state, job->snapshots->cluster_id,
+    struct held_state *held = state_hold(job->snapshots->states);
+    enum status status = kv_snapshot_save(held->store, job->snapshots->identity->cluster_id,
                                           SNAPSHOT_GROWTH_BYTES_MAX, write_chunk, job->stream);
+    state_release(job->snapshots->states, held);
     if (status != STATUS_OK)
         log_warn("snapshot not sent", log_status("status", status));
     end_job(job, status, NULL);
@@ -109,4 +111,10 @@ void snapshots_start(struct snapshots *s, struct turn_snapshot *snapshot) {
         return;
     }
     CHECK(pthread_detach(thread) == 0);
+}
+
+void snapshots_refuse(struct snapshots *s, struct turn_snapshot *snapshot) {
+    struct job *job = (struct job *)snapshot;
+    CHECK(job->snapshots == s);
+    end_job(job, STATUS_UNAVAILABLE, "this node belongs to no cluster yet");
 }

@@ -4,6 +4,7 @@
 
 #include "rpc/rpc.h"
 #include "server/inbox.h"
+#include "server/state_holder.h"
 
 /* Streams at one time; each holds a read transaction on the state. */
 #define SNAPSHOT_STREAMS_MAX 2
@@ -14,14 +15,17 @@
 
 struct snapshots;
 
-MUST_USE enum status snapshots_new(struct kv_state *state, uint64_t cluster_id, struct inbox *inbox,
-                                   struct snapshots **ret_snapshots);
+MUST_USE enum status snapshots_new(struct state_holder *states, const struct kv_identity *identity,
+                                   struct inbox *inbox, struct snapshots **ret_snapshots);
 
 /* Waits for the streams under way. */
 void snapshots_free(struct snapshots *snapshots);
 
 /* A client asked: post it to the loop, or refuse it. Any thread. */
 void snapshots_ask(struct snapshots *snapshots, struct rpc_stream *stream);
+
+/* From the loop: there is no state yet. */
+void snapshots_refuse(struct snapshots *snapshots, struct turn_snapshot *snapshot);
 
 /* From the loop: the state on disk has come far enough. */
 void snapshots_start(struct snapshots *snapshots, struct turn_snapshot *snapshot);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 struct state_writer {
-    struct kv_state *state;
+    struct state_holder *states;
     struct inbox *inbox;
     struct log_writer *log_writer;
     struct worker worker;
@@ -31,15 +31,25 @@ static bool take_work(struct state_writer *w, struct turn_flush **ret_flush,
 }
 
 static void write_flush(struct state_writer *w, struct turn_flush *flush) {
-    flush->status = kv_state_flush(w->state, flush->flush);
+    struct held_state *held = state_hold(w->states);
+    CHECK(held->generation == flush->flush->generation);
+    flush->status = kv_state_flush(held->store, flush->flush);
     if (flush->status != STATUS_OK && flush->status != STATUS_DISK_FULL) {
         log_error("state flush failed", log_status("status", flush->status));
         _exit(EXIT_FAILURE);
     }
-    flush->has_room = kv_state_has_room(w->state);
-    flush->page_count = kv_state_page_count(w->state);
-    flush->file_bytes = kv_state_file_bytes(w->state);
+    flush->has_room = kv_state_has_room(held->store);
+    flush->page_count = kv_state_page_count(held->store);
+    flush->file_bytes = kv_state_file_bytes(held->store);
+    state_release(w->states, held);
     inbox_post(w->inbox, &flush->event);
+}
+
+static void check_room(struct state_writer *w, struct turn_room *room) {
+    struct held_state *held = state_hold(w->states);
+    room->state_has_room = kv_state_has_room(held->store);
+    state_release(w->states, held);
+    log_writer_check_room(w->log_writer, room);
 }
 
 static void *run(void *context) {
@@ -49,20 +59,18 @@ static void *run(void *context) {
     while (take_work(w, &flush, &room)) {
         if (flush)
             write_flush(w, flush);
-        if (room) {
-            room->state_has_room = kv_state_has_room(w->state);
-            log_writer_check_room(w->log_writer, room);
-        }
+        if (room)
+            check_room(w, room);
     }
     return NULL;
 }
 
-enum status state_writer_new(struct kv_state *state, struct inbox *inbox,
+enum status state_writer_new(struct state_holder *states, struct inbox *inbox,
                              struct log_writer *log_writer, struct state_writer **ret_writer) {
     struct state_writer *w = calloc(1, sizeof *w);
     if (!w)
         return STATUS_NO_MEMORY;
-    w->state = state;
+    w->states = states;
     w->inbox = inbox;
     w->log_writer = log_writer;
     worker_start(&w->worker, run, w);

@@ -4,13 +4,14 @@
 
 #include "server/inbox.h"
 #include "server/log_writer.h"
+#include "server/state_holder.h"
 #include "server/turn.h"
 
 struct state_writer;
 
 /* Starts the thread. Borrows the store, the inbox, and the log writer, to which a question about
  * room is handed on. */
-MUST_USE enum status state_writer_new(struct kv_state *state, struct inbox *inbox,
+MUST_USE enum status state_writer_new(struct state_holder *states, struct inbox *inbox,
                                       struct log_writer *log_writer,
                                       struct state_writer **ret_writer);
 

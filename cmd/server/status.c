@@ -25,6 +25,7 @@ static void fill_raft(struct turn *t, struct node_status *status) {
     status->first_index = t->first_index;
     status->last_index = raft->last_index;
     status->commit_index = raft->commit_index;
+    status->leader = raft->leader;
     snprintf(status->leader_name, sizeof status->leader_name, "%s", leader ? leader->name : "");
     snprintf(status->leader_address, sizeof status->leader_address, "%s",
              raft->role == RAFT_LEADER ? t->config.address : "");

@@ -28,6 +28,7 @@ static void init_fields(struct turn *t, const struct turn_config *config) {
     t->now_ms = config->raft.now_ms;
     t->started_ms = config->raft.now_ms;
     t->earliest_deadline_ms = UINT64_MAX;
+    t->retry_ms = UINT64_MAX;
     t->office_since_ms = config->raft.now_ms;
     t->logged_base_ms = config->machine.meta.logged_ms;
     t->first_index = config->raft.cut_index + 1;
@@ -79,6 +80,7 @@ static void stop(struct turn *t) {
         return;
     t->is_stopping = true;
     t->stop_deadline_ms = t->now_ms + t->config.stop_ms;
+    t->handover_deadline_ms = t->now_ms + 2 * t->config.raft.election_timeout_ms;
 }
 
 /* Each kind of event lies at the start of the struct that it announces. */
@@ -96,7 +98,9 @@ static void step(struct turn *t, struct turn_event *event) {
     case TURN_INSTALL: turn__install(t, (struct turn_install *)event); return;
     case TURN_INSTALLED: turn__installed(t, (struct turn_install *)event); return;
     case TURN_STOP: stop(t); return;
+    case TURN_EVENT_KINDS: break;
     }
+    CHECK(!"an event for the turn");
 }
 
 static void step_all(struct turn *t, struct turn_events *events) {
@@ -171,14 +175,28 @@ static void watch_leader(struct turn *t) {
     t->status.is_ready = is_led && is_caught_up(t);
 }
 
-/* Answer what was accepted, then flush for the last time, so that the next start replays nothing.
- */
+/* Whoever leads next begins at once, not after an election timeout (thesis 3.10). */
+static bool hands_over(struct turn *t) {
+    bool leads = raft_status(t->raft)->role == RAFT_LEADER;
+    raft_id heir = leads ? turn__heir(t) : 0;
+    struct raft_event event = {.kind = RAFT_EVENT_TRANSFER, .now_ms = t->now_ms};
+    event.transferee = heir;
+    if (heir == 0 || t->now_ms >= t->handover_deadline_ms)
+        return false;
+    enum status status = turn__step(t, &event);
+    CHECK(status == STATUS_OK || status == STATUS_BUSY); /* busy: it is under way, or a change is */
+    return true;
+}
+
+/* Answer what was accepted, hand leadership over, then flush for the last time, so that the next
+ * start replays nothing. */
 static void approach_end(struct turn *t) {
     if (!t->is_stopping || t->has_final_flush)
         return;
+    turn__order_abandon(t);
     if (t->now_ms >= t->stop_deadline_ms)
         turn__requests_abandon(t);
-    if (!turn__requests_is_idle(t))
+    if (!turn__requests_is_idle(t) || hands_over(t))
         return;
     t->has_final_flush = true;
     turn__flush(t);
@@ -187,6 +205,9 @@ static void approach_end(struct turn *t) {
 void turn_run(struct turn *t, uint64_t now_ms, struct turn_events *events) {
     CHECK(now_ms >= t->now_ms);
     t->now_ms = now_ms;
+    if (!t->has_told_members)
+        turn__tell_members(t);
+    t->has_told_members = true;
     step_all(t, events);
     fire_timers(t);
     take_ready(t);
@@ -196,6 +217,7 @@ void turn_run(struct turn *t, uint64_t now_ms, struct turn_events *events) {
     turn__flush(t);
     turn__cut(t);
     turn__install_begin(t);
+    turn__order_watch(t);
     approach_end(t);
     turn__publish(t);
 }
@@ -214,13 +236,21 @@ uint64_t turn_deadline_ms(const struct turn *t) {
         return 0;
     uint64_t deadline = earliest(raft_deadline(t), t->earliest_deadline_ms);
     deadline = earliest(deadline, turn__flush_deadline_ms(t));
+    deadline = earliest(deadline, earliest(t->retry_ms, turn__order_deadline_ms(t)));
     if (turn__disk_is_full(t))
         deadline = earliest(deadline, t->disk_retry_ms);
     if (t->is_status_dirty)
         deadline = earliest(deadline, t->published_ms + PUBLISH_MS);
     if (t->is_stopping)
         deadline = earliest(deadline, t->stop_deadline_ms);
+    if (t->is_stopping && t->now_ms < t->handover_deadline_ms)
+        deadline = earliest(deadline, t->handover_deadline_ms);
     return deadline;
+}
+
+bool turn_was_member_before(const struct turn *t, raft_index index) {
+    const struct raft_configuration *newest = raft_configuration(t->raft);
+    return newest->index < index && raft_configuration_find(newest, t->config.identity.id);
 }
 
 bool turn_is_stopped(const struct turn *t) {

@@ -33,6 +33,7 @@ enum turn_event_kind {
     TURN_INSTALLED,   /* struct turn_install: the log writer is through with it */
     TURN_ORDER,       /* struct turn_order: an operator changes the cluster */
     TURN_STOP,        /* struct turn_event: finish what was accepted, flush, be stopped */
+    TURN_EVENT_KINDS, /* from here on: not for the turn (loop_event.h) */
 };
 
 /* Lies at the start of what it announces. Whoever posts it keeps off until it comes back. */
@@ -50,6 +51,9 @@ struct turn_request {
     uint64_t deadline_ms; /* on the turns' clock */
     raft_index index;     /* the entry that carries it, or the read index it waits for */
     uint64_t token;       /* of the question for a read index */
+    bool is_forwarded;    /* by another node: it goes no further */
+    /* Not to be forwarded before: it was, a moment ago, and came back. 0: at once. */
+    uint64_t not_before_ms;
 };
 
 /* Belongs to the turn from the event to `message_done`. An append's entries and their payloads lie
@@ -59,14 +63,34 @@ struct turn_message {
     struct raft_message message;
 };
 
-/* Belongs to the turn from the event to `order_done`. */
-enum turn_order_kind { TURN_ORDER_CONFIGURE, TURN_ORDER_TRANSFER };
+/* A change of the members, or of who leads: to be asked of the leader. It is done once the change
+ * is committed, with all that follows from it. Belongs to the turn from the event to `order_done`.
+ */
+enum turn_order_kind {
+    TURN_ORDER_ADD,       /* `member`, by this `name`, as a learner */
+    TURN_ORDER_PROMOTE,   /* `member`, a learner that has caught up, votes from now on */
+    TURN_ORDER_REMOVE,    /* `member` */
+    TURN_ORDER_REPLACE,   /* `member` goes, `other`, a learner that has caught up, votes */
+    TURN_ORDER_TRANSFER,  /* leadership to `member`; 0: to whoever is furthest */
+    TURN_ORDER_CONFIGURE, /* make it `target`, unchecked */
+};
+
+#define TURN_DETAIL_BYTES_MAX ((size_t)256)
+
 struct turn_order {
     struct turn_event event;
     enum turn_order_kind kind;
-    struct raft_configuration target; /* TURN_ORDER_CONFIGURE */
-    raft_id transferee;               /* TURN_ORDER_TRANSFER */
-    enum status status;               /* filled in: whether it was begun (raft_step) */
+    raft_id member;
+    raft_id other;
+    char name[NAME_BYTES_MAX];
+    struct raft_configuration target;
+    uint64_t deadline_ms; /* on the turns' clock */
+    /* Filled in. STATUS_NOT_LEADER: ask the leader. STATUS_NOT_FOUND: no such member.
+     * STATUS_PRECONDITION: it makes no sense, or would leave no healthy quorum. STATUS_BUSY:
+     * another change is under way. STATUS_ABORTED, STATUS_TIMEOUT: begun, the end is open. */
+    enum status status;
+    char detail[TURN_DETAIL_BYTES_MAX]; /* why not, for people */
+    raft_index index;                   /* the turn's own: of the configuration it began with */
 };
 
 /* One synced write of the log. */
@@ -131,14 +155,13 @@ struct turn_install {
     raft_index index; /* of its last entry */
     raft_term term;
     struct raft_configuration configuration;
-    /* The state to go on with: its base, meta, page count, and a generation of its own. */
-    struct kv_base base;
-    struct kv_meta meta;
-    uint64_t generation;
-    uint64_t page_count;
-    /* Filled in by the log writer (kv_log_install): */
+    uint64_t generation; /* of its own */
+    /* Filled in by the log writer (kv_log_install), and by whoever then opened the state: */
     enum status status; /* STATUS_OK, or STATUS_DISK_FULL: nothing changed */
     bool is_log_kept;   /* the log held the snapshot's last entry: what follows it stays */
+    struct kv_base base;
+    struct kv_meta meta;
+    uint64_t page_count;
 };
 
 /* What the turn asks of the world. None of them waits. */
@@ -163,6 +186,10 @@ struct turn_ports {
     void (*room_check)(void *context, struct turn_room *room);
     /* Answer, and give the request back; `response` is borrowed for the call. */
     void (*reply)(void *context, struct turn_request *request, const struct kv_response *response);
+    /* Pass a request on to the leader, and answer it, or give it to the turn again. */
+    void (*forward)(void *context, struct turn_request *request, raft_id leader);
+    /* These are the members from now on: committed and applied. Borrowed for the call. */
+    void (*members)(void *context, const struct raft_configuration *configuration);
     /* Stream the state on disk, and give the snapshot back. */
     void (*snapshot)(void *context, struct turn_snapshot *snapshot);
     /* Send the state on disk to a peer; comes back as TURN_TRANSFERRED. */
@@ -209,6 +236,10 @@ void turn_run(struct turn *turn, uint64_t now_ms, struct turn_events *events);
 
 /* When the next turn is due without any event; 0: at once. UINT64_MAX: never. */
 uint64_t turn_deadline_ms(const struct turn *turn);
+
+/* Whether this node is a member by the newest configuration in its log, and that is older than one
+ * at `index`. */
+bool turn_was_member_before(const struct turn *turn, raft_index index);
 
 /* After TURN_STOP: everything accepted is answered, flushed and synced. */
 bool turn_is_stopped(const struct turn *turn);

@@ -1,20 +1,30 @@
 /* What the files of the server share: the rooms, side by side.
  *
- *   server.c   start, the loop, stop
- *   recover.c  open the directory, and build the turn on what it holds
- *   ports.c    what the turn asks of the world, and what clients ask of the turn */
+ *   server.c     start, the loop, stop
+ *   recover.c    open the directory, and build the turn on what it holds
+ *   founder.c    a blank node on its way into a cluster
+ *   lobby.c      requests that came before there was a turn
+ *   ports.c      what the turn asks of the world
+ *   handlers.c   what clients and nodes ask of this one, on gRPC's threads */
 #ifndef PHALANX_SERVER_WIRING_H
 #define PHALANX_SERVER_WIRING_H
 
 #include "debug/debug.h"
+#include "founding/founding.h"
 #include "kv/kv.h"
 #include "rpc/rpc.h"
+#include "server/forwarder.h"
 #include "server/inbox.h"
+#include "server/lobby.h"
 #include "server/log_writer.h"
+#include "server/loop_event.h"
+#include "server/mesh.h"
 #include "server/scrubber.h"
 #include "server/settings.h"
 #include "server/snapshots.h"
+#include "server/state_holder.h"
 #include "server/state_writer.h"
+#include "server/transfers.h"
 #include "server/turn.h"
 
 #include <pthread.h>
@@ -22,27 +32,58 @@
 /* Finishing what was accepted takes one sync; this is for a disk that is slow or full. */
 #define STOP_MS 10000
 
+/* What the founding machine asked to be written, on its way to the log's store. */
+struct founder_write {
+    struct log_job job;
+    struct loop_event done;
+    struct server *server;
+    uint64_t number; /* of the record */
+    uint8_t record[FOUNDING_RECORD_BYTES_MAX];
+    size_t len;
+    struct founding_decision decision; /* that is being carried out */
+};
+
 struct server {
     const struct settings *settings;
     struct kv_directory *directory;
     struct kv_log *log;
-    struct kv_state *state;
+    struct state_holder *states;
+    struct held_state *turn_state; /* that the turn reads */
     struct kv_log_summary summary;
     struct kv_meta meta;
     struct inbox inbox;
+    struct lobby lobby;
     struct log_writer *log_writer;
     struct state_writer *state_writer;
     struct scrubber *scrubber;
     struct snapshots *snapshots;
+    struct transfers *transfers;
+    struct forwarder *forwarder;
+    struct mesh *mesh;
     struct rpc_server *rpc;
     struct debug_server *debug;
-    struct turn *turn;
+    struct turn *turn; /* NULL: this node belongs to no cluster yet */
     struct turn_event stop;
+    bool is_stopping;
     pthread_t signal_thread;
-    char address[ADDRESS_BYTES_MAX]; /* where clients reach this node */
+    char address[ADDRESS_BYTES_MAX]; /* where clients and nodes reach this one */
+    char http_address[ADDRESS_BYTES_MAX];
     uint64_t started_ms;
+    uint64_t tend_ms;    /* when the mesh is looked after next */
+    uint64_t silence_ms; /* the largest election timeout ever declared before this start */
+
+    /* Founding. */
+    struct founding *founding; /* NULL: a cluster of one, by the settings */
+    struct founder_write record_write;
+    struct founder_write decision_write;
+    bool is_record_stuck; /* record_write found no room */
+    bool is_deciding;     /* decision_write is on its way */
+    uint64_t join_id;     /* the cluster that founding says to join; 0: none */
+    bool has_committed;   /* the founding machine knows */
+
     pthread_mutex_t status_mutex;
-    struct node_status status; /* as last published */
+    struct node_status status;             /* as last published */
+    char waiting[FOUNDING_TEXT_BYTES_MAX]; /* of node_status, while there is no turn */
 };
 
 /* A call's memory for its holder: rpc_call_user(). */
@@ -51,12 +92,30 @@ struct server_call {
     struct rpc_call *rpc;
 };
 
-/* recover.c. Both say in the log what is wrong. */
+/* recover.c. They say in the log what is wrong. */
 MUST_USE enum status server__open_stores(struct server *s);
 MUST_USE enum status server__make_turn(struct server *s);
 
+/* founder.c */
+MUST_USE enum status founder_new(struct server *s);
+void founder_sighted(struct server *s, raft_id id, const char *name, uint64_t cluster_id);
+void founder_silent(struct server *s, raft_id id);
+void founder_receive(struct server *s, raft_id from, struct bytes bytes);
+void founder_invited(struct server *s, uint64_t cluster_id);
+void founder_committed(struct server *s);
+void founder_tick(struct server *s); /* after each turn of the loop */
+void founder_tend(struct server *s); /* once a second */
+uint64_t founder_deadline_ms(const struct server *s);
+
 /* ports.c */
 struct turn_ports server__ports(struct server *s);
+struct mesh_handlers server__mesh_handlers(struct server *s);
+
+/* handlers.c */
+void server__refuse_requests(struct turn_events *requests, const char *detail);
+void server__order_done(struct turn_order *order);
+void server__refuse_order(struct turn_order *order);
+struct rpc_call *server__call_of(struct turn_request *request);
 struct rpc_handlers server__handlers(struct server *s);
 /* For the debug room as well. */
 void server__read_status(void *context, struct node_status *ret_status);

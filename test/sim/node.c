@@ -144,7 +144,9 @@ static void port_message_done(void *context, struct turn_message *message) {
 
 static void port_order_done(void *context, struct turn_order *order) {
     struct sim_node *node = context;
-    sim_trace(node->sim, "node %zu takes an order: %s", node->number, status_name(order->status));
+    sim_trace(node->sim, "node %zu is done with an order: %s %s", node->number,
+              status_name(order->status), order->detail);
+    LIST_REMOVE((struct sim_order *)order, link);
     free(order);
 }
 
@@ -191,6 +193,22 @@ static void port_reply(void *context, struct turn_request *request,
     LIST_REMOVE(call, link);
     sim_check_reply(node->sim, node, call, response);
     sim_client_answer(call, node, response);
+}
+
+/* Clients of the simulation find the leader by themselves. */
+static void port_forward(void *context, struct turn_request *request, raft_id leader) {
+    (void)leader;
+    port_reply(context, request,
+               &(struct kv_response){
+                   .status = STATUS_NOT_LEADER,
+                   .is_not_applied = kv_request_is_write(request->request),
+               });
+}
+
+static void port_members(void *context, const struct raft_configuration *configuration) {
+    struct sim_node *node = context;
+    sim_trace(node->sim, "node %zu knows %zu members at %llu", node->number, configuration->count,
+              (unsigned long long)configuration->index);
 }
 
 static void port_snapshot(void *context, struct turn_snapshot *snapshot) {
@@ -313,6 +331,8 @@ static struct turn_config config_of(struct sim_node *node, struct raft_term_run 
                   .state_flush = port_state_flush,
                   .room_check = port_room_check,
                   .reply = port_reply,
+                  .forward = port_forward,
+                  .members = port_members,
                   .snapshot = port_snapshot,
                   .transfer = port_transfer,
                   .install = port_install,
@@ -373,6 +393,7 @@ void sim_node_boot(struct sim_node *node) {
     STAILQ_INIT(&node->inbox);
     LIST_INIT(&node->calls);
     LIST_INIT(&node->snapshots);
+    LIST_INIT(&node->orders);
     struct turn_config config = config_of(node, runs);
     sim_trace(node->sim, "node %zu starts: term %llu, log %llu, state %llu", node->number,
               (unsigned long long)config.raft.hard.term, (unsigned long long)config.raft.last_index,
@@ -393,8 +414,7 @@ static void drop_inbox(struct sim_node *node) {
     while (!STAILQ_EMPTY(&node->inbox)) {
         struct turn_event *event = STAILQ_FIRST(&node->inbox);
         STAILQ_REMOVE_HEAD(&node->inbox, link);
-        bool is_ours = event->kind == TURN_MESSAGE || event->kind == TURN_ORDER;
-        if (is_ours)
+        if (event->kind == TURN_MESSAGE)
             free(event);
     }
 }
@@ -404,6 +424,14 @@ static void drop_calls(struct sim_node *node) {
         struct sim_call *call = LIST_FIRST(&node->calls);
         LIST_REMOVE(call, link);
         sim_client_broken(call, node);
+    }
+}
+
+static void drop_orders(struct sim_node *node) {
+    while (!LIST_EMPTY(&node->orders)) {
+        struct sim_order *order = LIST_FIRST(&node->orders);
+        LIST_REMOVE(order, link);
+        free(order);
     }
 }
 
@@ -419,6 +447,7 @@ void sim_node_crash(struct sim_node *node) {
     sim_disk_crash(&node->disk);
     drop_inbox(node);
     drop_calls(node);
+    drop_orders(node);
     drop_snapshots(node);
     turn_free(node->turn);
     node->turn = NULL;
@@ -448,6 +477,12 @@ void sim_node_call(struct sim_node *node, struct sim_call *call) {
     call->turn.event.kind = TURN_REQUEST;
     call->turn.deadline_ms = local_ms(node) + call->wait_ms;
     sim_node_post(node, &call->turn.event);
+}
+
+void sim_node_order(struct sim_node *node, struct sim_order *order) {
+    LIST_INSERT_HEAD(&node->orders, order, link);
+    order->turn.deadline_ms = local_ms(node) + 10 * node->sim->weather.election_ms;
+    sim_node_post(node, &order->turn.event);
 }
 
 bool sim_node_leads(const struct sim_node *node) {

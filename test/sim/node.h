@@ -14,6 +14,13 @@
 struct sim_call;
 LIST_HEAD(sim_calls, sim_call);
 
+/* An operator's order; the turn has it until it is done. */
+struct sim_order {
+    struct turn_order turn; /* first: the turn gives it back as this */
+    LIST_ENTRY(sim_order) link;
+};
+LIST_HEAD(sim_orders, sim_order);
+
 struct sim_node {
     struct sim *sim;
     size_t number;
@@ -23,6 +30,7 @@ struct sim_node {
     struct turn_events inbox;
     struct sim_calls calls;         /* requests that the turn has */
     struct sim_snapshots snapshots; /* likewise */
+    struct sim_orders orders;       /* likewise */
     struct sim_random random;
 
     /* Its clock runs at rate_ppm of true time; the process may be frozen while it goes on. */
@@ -63,6 +71,9 @@ void sim_node_post(struct sim_node *node, struct turn_event *event);
 
 /* A client's call arrives. */
 void sim_node_call(struct sim_node *node, struct sim_call *call);
+
+/* An operator's order arrives; from malloc. */
+void sim_node_order(struct sim_node *node, struct sim_order *order);
 
 bool sim_node_leads(const struct sim_node *node);
 raft_index sim_node_applied(const struct sim_node *node);

@@ -5,16 +5,16 @@
 #include <stdlib.h>
 
 static void send_order(struct sim_node *node, const struct turn_order *order) {
-    struct turn_order *copy = malloc(sizeof *copy);
+    struct sim_order *copy = malloc(sizeof *copy);
     CHECK(copy);
-    *copy = *order;
-    copy->event.kind = TURN_ORDER;
-    sim_node_post(node, &copy->event);
+    copy->turn = *order;
+    copy->turn.event.kind = TURN_ORDER;
+    sim_node_order(node, copy);
 }
 
 void sim_order_transfer(struct sim *sim, struct sim_node *leader, uint64_t pick) {
     struct turn_order order = {.kind = TURN_ORDER_TRANSFER};
-    order.transferee = sim->nodes[(pick >> 32) % sim->weather.node_count].id;
+    order.member = sim->nodes[(pick >> 32) % sim->weather.node_count].id;
     send_order(leader, &order);
 }
 

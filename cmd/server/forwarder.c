@@ -1,0 +1,194 @@
+#include "server/forwarder.h"
+
+#include "log.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A request that the leader did not take goes to the next one after this time. */
+#define RETRY_MS 25
+
+/* How long the thread waits at a time; it looks then whether it is to stop. */
+#define WAIT_MS 100
+
+struct target {
+    char address[ADDRESS_BYTES_MAX];
+    struct rpc_client *client; /* NULL: the place is free */
+    atomic_size_t in_flight;
+};
+
+/* A request on its way. */
+struct passage {
+    struct turn_request *request;
+    struct target *target;
+};
+
+struct forwarder {
+    struct inbox *inbox;
+    struct rpc_call *(*call_of)(struct turn_request *request);
+    struct rpc_queue *queue;
+    struct target targets[MEMBERS_MAX]; /* the loop's */
+    pthread_t thread;
+    atomic_size_t in_flight;
+    atomic_bool is_stopping;
+};
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+static void give_back(struct forwarder *f, struct turn_request *request) {
+    request->not_before_ms = clock_ms() + RETRY_MS;
+    if (inbox_post_request(f->inbox, &request->event) == STATUS_OK)
+        return;
+    rpc_reply(f->call_of(request), &(struct kv_response){.status = STATUS_UNAVAILABLE,
+                                                         .is_not_applied = true,
+                                                         .detail = "the server is stopping"});
+}
+
+/* A write goes to another leader only when this one certainly did nothing with it. */
+static bool is_to_retry(const struct turn_request *request, const struct rpc_outcome *outcome) {
+    bool is_safe = outcome->is_not_applied || !kv_request_is_write(request->request);
+    return outcome->code == RPC_UNAVAILABLE && is_safe &&
+           clock_ms() + RETRY_MS < request->deadline_ms;
+}
+
+static void answer(struct forwarder *f, struct turn_request *request,
+                   const struct rpc_completion *completion) {
+    struct kv_response response;
+    enum status status =
+        rpc_queue_decode(f->queue, completion, request->request->operation, &response);
+    if (status != STATUS_OK)
+        response = (struct kv_response){.status = STATUS_ABORTED, .detail = "a garbled answer"};
+    rpc_reply(f->call_of(request), &response);
+}
+
+static void take(struct forwarder *f, const struct rpc_completion *completion) {
+    struct passage *passage = completion->tag;
+    struct turn_request *request = passage->request;
+    atomic_fetch_sub(&passage->target->in_flight, 1);
+    free(passage);
+    if (completion->outcome.code == RPC_OK)
+        answer(f, request, completion);
+    else if (is_to_retry(request, &completion->outcome))
+        give_back(f, request);
+    else
+        rpc_reply(f->call_of(request),
+                  &(struct kv_response){.status = STATUS_UNAVAILABLE,
+                                        .is_not_applied = completion->outcome.is_not_applied});
+    atomic_fetch_sub(&f->in_flight, 1);
+}
+
+static void *run(void *context) {
+    struct forwarder *f = context;
+    struct rpc_completion completion;
+    while (!atomic_load(&f->is_stopping) || atomic_load(&f->in_flight) > 0)
+        if (rpc_queue_next(f->queue, WAIT_MS, &completion) == STATUS_OK)
+            take(f, &completion);
+    return NULL;
+}
+
+/* ---- Requests -------------------------------------------------------------------------------- */
+
+static struct target *find(struct forwarder *f, const char *address) {
+    for (size_t i = 0; i < MEMBERS_MAX; i++)
+        if (f->targets[i].client && strcmp(f->targets[i].address, address) == 0)
+            return &f->targets[i];
+    return NULL;
+}
+
+/* A place that is free, or one whose calls are over: addresses come and go as nodes move. */
+static struct target *make_place(struct forwarder *f) {
+    struct target *idle = NULL;
+    for (size_t i = 0; i < MEMBERS_MAX; i++) {
+        struct target *target = &f->targets[i];
+        if (!target->client)
+            return target;
+        if (atomic_load(&target->in_flight) == 0)
+            idle = target;
+    }
+    if (idle)
+        rpc_client_free(idle->client);
+    return idle;
+}
+
+/* NULL: not now. */
+static struct target *target_for(struct forwarder *f, const char *address) {
+    struct target *target = find(f, address);
+    struct rpc_client *client;
+    if (target)
+        return target;
+    target = make_place(f);
+    if (!target)
+        return NULL;
+    target->client = NULL;
+    if (rpc_client_new_on(f->queue, address, &client) != STATUS_OK)
+        return NULL;
+    target->client = client;
+    snprintf(target->address, sizeof target->address, "%s", address);
+    return target;
+}
+
+static enum status send(struct forwarder *f, struct turn_request *request, struct target *target) {
+    struct passage *passage = malloc(sizeof *passage);
+    if (!passage)
+        return STATUS_NO_MEMORY;
+    *passage = (struct passage){.request = request, .target = target};
+    atomic_fetch_add(&f->in_flight, 1);
+    atomic_fetch_add(&target->in_flight, 1);
+    enum status status = rpc_client_start(target->client, request->request,
+                                          request->deadline_ms - clock_ms(), passage);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    atomic_fetch_sub(&f->in_flight, 1);
+    atomic_fetch_sub(&target->in_flight, 1);
+    free(passage);
+    return status;
+}
+
+/* Without a connection nothing is sent, so that it is certain that nothing was. */
+static enum status start(struct forwarder *f, struct turn_request *request, const char *address) {
+    struct target *target = address ? target_for(f, address) : NULL;
+    if (!target || !rpc_client_is_connected(target->client) || request->deadline_ms <= clock_ms())
+        return STATUS_UNAVAILABLE;
+    return send(f, request, target);
+}
+
+void forwarder_send(struct forwarder *f, struct turn_request *request, const char *address) {
+    if (start(f, request, address) != STATUS_OK)
+        give_back(f, request);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+enum status forwarder_new(struct inbox *inbox,
+                          struct rpc_call *(*call_of)(struct turn_request *request),
+                          struct forwarder **ret_forwarder) {
+    struct forwarder *f = calloc(1, sizeof *f);
+    if (!f)
+        return STATUS_NO_MEMORY;
+    f->inbox = inbox;
+    f->call_of = call_of;
+    enum status status = rpc_queue_new(&f->queue);
+    if (status != STATUS_OK) {
+        free(f);
+        return status;
+    }
+    CHECK(pthread_create(&f->thread, NULL, run, f) == 0);
+    *ret_forwarder = f;
+    return STATUS_OK;
+}
+
+void forwarder_free(struct forwarder *f) {
+    if (!f)
+        return;
+    for (size_t i = 0; i < MEMBERS_MAX; i++)
+        if (f->targets[i].client)
+            rpc_client_cancel(f->targets[i].client);
+    atomic_store(&f->is_stopping, true);
+    CHECK(pthread_join(f->thread, NULL) == 0);
+    for (size_t i = 0; i < MEMBERS_MAX; i++)
+        if (f->targets[i].client)
+            rpc_client_free(f->targets[i].client);
+    rpc_queue_free(f->queue);
+    free(f);
+}

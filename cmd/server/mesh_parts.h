@@ -1,0 +1,71 @@
+/* What the files of the mesh share.
+ *
+ *   mesh.c        the door: dialling, sending
+ *   mesh_link.c   one connection, from its first hello to its end
+ *   mesh_peer.c   what is known of a node, and kept in the log's store */
+#ifndef PHALANX_SERVER_MESH_PARTS_H
+#define PHALANX_SERVER_MESH_PARTS_H
+
+#include "server/loop_event.h"
+#include "server/mesh.h"
+
+#include <stdatomic.h>
+
+/* What is known of a node. Kept as long as its start is remembered. */
+struct mesh_peer {
+    raft_id id;
+    char name[NAME_BYTES_MAX];
+    char address[ADDRESS_BYTES_MAX];
+    struct rpc_dial *dial; /* to an address that was learnt; NULL: none */
+    unsigned links;        /* on which it has said who it is */
+};
+
+struct mesh_link {
+    LIST_ENTRY(mesh_link) link;
+    struct mesh *mesh;
+    struct rpc_link *rpc;
+    struct gate gate;
+    struct mesh_peer *peer; /* NULL: it has not said who it is */
+    bool is_ended;          /* closing: nothing more is looked at */
+    bool is_seen;           /* was told to on_sighted */
+    atomic_uint waiting;    /* events of it that the loop has not seen */
+    struct loop_event up;
+    struct loop_event down;
+};
+LIST_HEAD(mesh_links, mesh_link);
+
+struct mesh {
+    struct mesh_config config;
+    struct rpc_server *server;
+    struct gate_self self;
+    struct gate_memory memory;
+    struct mesh_links links;
+    struct mesh_peer peers[GATE_PEERS_MAX];
+    size_t peer_count;
+    struct mesh_target targets[MEMBERS_MAX]; /* config.target_count of them */
+    struct rpc_dial *dials[MEMBERS_MAX];     /* beside them */
+    struct raft_configuration members;       /* committed; count 0: none known */
+    uint64_t dropped_total;                  /* frames that found no room */
+    bool may_speak;                          /* enough voters remember this start (gate.h) */
+    struct log_jobs stuck_notes;             /* found no room on the disk */
+};
+
+/* The byte that a note begins with (RPC_BYTES_NOTE). */
+enum mesh_note { MESH_INVITE = 1, MESH_OUTSIDE = 2 };
+
+/* mesh_link.c */
+struct mesh_link *mesh__link_open(const struct mesh *mesh, raft_id id); /* NULL: none */
+void mesh__links_pump(struct mesh *mesh);
+void mesh__link_tell(struct mesh_link *link); /* invite it, or say that it is no member */
+
+/* mesh_peer.c */
+MUST_USE enum status mesh__peers_load(struct mesh *mesh);
+struct mesh_peer *mesh__peer_find(struct mesh *mesh, raft_id id);
+/* NULL: no more are remembered. */
+struct mesh_peer *mesh__peer_meet(struct mesh *mesh, raft_id id, const char *name,
+                                  const char *address);
+void mesh__peer_note(struct mesh *mesh, raft_id id, struct gate_pair pair);
+void mesh__notes_retry(struct mesh *mesh); /* what found no room */
+void mesh__notes_drop(struct mesh *mesh);
+
+#endif
