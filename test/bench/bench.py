@@ -33,6 +33,14 @@ def stop_on_signal(signum, frame):
     raise SystemExit(128 + signum)  # so that what was started is stopped
 
 
+def consensus(programs, results):
+    """Three engines in one thread, and nothing around them."""
+    figures = programs.consensus()
+    results.add("consensus", **figures)
+    print("bench: {rounds} consensus rounds of three engines: {median_ms:.2f} ms, the median of "
+          "{runs} runs [{fastest_ms:.2f}-{slowest_ms:.2f}]".format(**figures), flush=True)
+
+
 def main():
     signal.signal(signal.SIGTERM, stop_on_signal)
     build = pathlib.Path(sys.argv[1]).resolve()
@@ -40,11 +48,13 @@ def main():
     results = Results(build / time.strftime("bench-%Y%m%d-%H%M%S.jsonl"))
     programs = Programs(build / "bin", folder)
     keys = number("BENCH_KEYS", 100000)
-    parts = os.environ.get("BENCH_PARTS", "throughput footprint").split()
+    parts = os.environ.get("BENCH_PARTS", "consensus throughput footprint").split()
     load = os.getloadavg()[0]
     print(f"bench: {os.cpu_count()} processors, load before the start {load:.1f}", flush=True)
     results.add("machine", processors=os.cpu_count(), load=load)
     try:
+        if "consensus" in parts:
+            consensus(programs, results)
         if "throughput" in parts:
             throughput.measure(programs, results, rounds=number("BENCH_ROUNDS", 5),
                                seconds=number("BENCH_SECONDS", 3.0), keys=keys)

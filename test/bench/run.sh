@@ -3,7 +3,7 @@
 #
 #   BENCH_ROUNDS=5 BENCH_SECONDS=3   how often and how long each point is measured
 #   BENCH_KEYS=100000 BENCH_MANY_KEYS=1000000   what is stored
-#   BENCH_PARTS="throughput footprint"   what to measure
+#   BENCH_PARTS="consensus throughput footprint"   what to measure
 #
 # etcd is measured beside it where it is installed. The machine should be quiet.
 set -euo pipefail
@@ -12,6 +12,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 build=${BENCH_BUILD:-build}
 
 cmake --preset release -B "$build" >/dev/null
-cmake --build "$build" --target phalanx-server phalanx-load echo_server log_commit first_answer
+cmake --build "$build" --target phalanx-server phalanx-load echo_server log_commit first_answer consensus
 export PYTHONDONTWRITEBYTECODE=1
 exec python3 test/bench/bench.py "$build"

@@ -173,6 +173,11 @@ class Programs:
         shutil.rmtree(folder)
         return {"earlier": earlier, **json.loads(done.stdout)}
 
+    def consensus(self):
+        """Rounds of three engines, with nothing around them."""
+        done = subprocess.run([str(self.bin / "consensus")], stdout=subprocess.PIPE, check=True)
+        return json.loads(done.stdout)
+
     def start_first_answer(self, op, port):
         return subprocess.Popen([str(self.bin / "first_answer"), op, "127.0.0.1", str(port)],
                                 stdout=subprocess.PIPE)
