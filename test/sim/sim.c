@@ -191,6 +191,7 @@ static void open_all(struct sim *sim) {
 static void close_all(struct sim *sim) {
     for (size_t i = 0; i < sim->weather.node_count; i++)
         sim_node_close(&sim->nodes[i]);
+    sim_transfers_close(sim);
     sim_events_close(&sim->events);
     sim_history_close(&sim->history);
     sim_faults_close(&sim->faults);

@@ -51,6 +51,7 @@ struct sim {
     struct sim_node nodes[SIM_NODES_MAX];
     struct sim_network network;
     struct sim_links links;
+    struct sim_snapshots all_snapshots; /* on their way */
     struct sim_client clients[SIM_CLIENTS_MAX];
     struct sim_history history;
     struct sim_faults faults;

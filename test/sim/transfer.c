@@ -12,6 +12,7 @@
 #define BUILD_FACTOR 10
 
 static void forget(struct sim_snapshot *snapshot) {
+    LIST_REMOVE(snapshot, all_link);
     memory_base_free(snapshot->base);
     free(snapshot);
 }
@@ -97,6 +98,7 @@ static struct sim_snapshot *take(struct sim_node *node, struct turn_transfer *tr
         sim_disk_forget_answers(snapshot->base);
     struct kv_meta meta = memory_base_reopen(snapshot->base);
     CHECK(meta.applied_index >= transfer->index);
+    LIST_INSERT_HEAD(&node->sim->all_snapshots, snapshot, all_link);
     snapshot->sim = node->sim;
     snapshot->from = node;
     snapshot->to = sim_node_of(node->sim, transfer->peer);
@@ -147,4 +149,9 @@ void sim_transfer_end(struct sim_snapshot *snapshot, enum status status) {
 void sim_transfer_drop(struct sim_snapshot *snapshot) {
     LIST_REMOVE(snapshot, link);
     report(snapshot, false);
+}
+
+void sim_transfers_close(struct sim *sim) {
+    while (!LIST_EMPTY(&sim->all_snapshots))
+        forget(LIST_FIRST(&sim->all_snapshots));
 }

@@ -12,8 +12,9 @@ struct sim;
 struct sim_node;
 
 struct sim_snapshot {
-    struct turn_install install; /* first: the turn gives it back as this */
-    LIST_ENTRY(sim_snapshot) link;
+    struct turn_install install;       /* first: the turn gives it back as this */
+    LIST_ENTRY(sim_snapshot) link;     /* at the receiver's */
+    LIST_ENTRY(sim_snapshot) all_link; /* from its beginning to its end */
     struct sim *sim;
     struct sim_node *from;
     struct sim_node *to;
@@ -32,5 +33,8 @@ void sim_transfer_begin(struct sim_node *node, struct turn_transfer *transfer);
 /* The receiver's turn gave it back; the receiver stopped while its turn had it. */
 void sim_transfer_end(struct sim_snapshot *snapshot, enum status status);
 void sim_transfer_drop(struct sim_snapshot *snapshot);
+
+/* The run is over, the nodes are closed: those on their way still. */
+void sim_transfers_close(struct sim *sim);
 
 #endif
