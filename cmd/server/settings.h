@@ -39,7 +39,7 @@ struct settings {
     char peers[SETTINGS_LIST_BYTES_MAX]; /* as it was given */
     struct settings_peer peers_list[MEMBERS_MAX];
     size_t peer_count;
-    char cluster[NAME_BYTES_MAX]; /* label; with PEERS never empty */
+    char cluster[NAME_BYTES_MAX]; /* label; empty only without PEERS */
 
     char seeds[SETTINGS_LIST_BYTES_MAX];  /* this version accepts none */
     char bind_address[ADDRESS_BYTES_MAX]; /* an IP address */
