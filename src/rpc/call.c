@@ -1,6 +1,7 @@
 #include "rpc/server.h"
 
 #include <grpc/byte_buffer_reader.h>
+#include <string.h>
 
 /* A call's life:
  *
@@ -179,6 +180,13 @@ void rpc__call_return(struct rpc_call *call, const struct rpc__answer *answer) {
 void rpc__call_answer_returned(struct rpc_call *call) {
     to_phase(call, RPC__PHASE_RETURNED, RPC__PHASE_ANSWERED);
     send(call, &call->answer);
+}
+
+const char *rpc__call_keep_detail(struct rpc_call *call, const char *detail) {
+    CHECK(call->detail == NULL);
+    call->detail = strdup(detail);
+    CHECK(call->detail != NULL);
+    return call->detail;
 }
 
 void rpc__call_refuse(struct rpc_call *call, grpc_status_code code, const char *detail) {

@@ -119,9 +119,13 @@ static void attempt_release(struct rpc_queue *queue, struct rpc__attempt *attemp
 }
 
 /* The whole call in one batch, so that one completion ends it. Takes `body`. */
-static void attempt_start(struct rpc__attempt *attempt, grpc_slice body) {
+static void attempt_start(struct rpc__attempt *attempt, grpc_slice body, bool is_forwarded) {
     grpc_byte_buffer *message = grpc_raw_byte_buffer_create(&body, 1);
+    grpc_metadata mark = {.key = grpc_slice_from_static_string(RPC__FORWARDED),
+                          .value = grpc_slice_from_static_string("1")};
     grpc_op ops[6] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}};
+    ops[0].data.send_initial_metadata.count = is_forwarded ? 1 : 0;
+    ops[0].data.send_initial_metadata.metadata = &mark;
     ops[1].op = GRPC_OP_SEND_MESSAGE;
     ops[1].data.send_message.send_message = message;
     ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
@@ -133,7 +137,9 @@ static void attempt_start(struct rpc__attempt *attempt, grpc_slice body) {
     ops[5].data.recv_status_on_client.trailing_metadata = &attempt->trailing;
     ops[5].data.recv_status_on_client.status = &attempt->code;
     ops[5].data.recv_status_on_client.status_details = &attempt->detail;
-    grpc_call_error error = grpc_call_start_batch(attempt->call, ops, 6, attempt, NULL);
+    grpc_call *call = attempt->call;
+    atomic_store_explicit(&attempt->is_handed_over, true, memory_order_release);
+    grpc_call_error error = grpc_call_start_batch(call, ops, 6, attempt, NULL);
     CHECK(error == GRPC_CALL_OK);
     grpc_byte_buffer_destroy(message);
     grpc_slice_unref(body);
@@ -145,9 +151,8 @@ gpr_timespec rpc__deadline_after(uint64_t timeout_ms) {
                         gpr_time_from_millis((int64_t)bounded_ms, GPR_TIMESPAN));
 }
 
-/* Takes `body`. */
-static enum status start(struct rpc_client *client, const char *method, grpc_slice body,
-                         uint64_t timeout_ms, void *tag) {
+enum status rpc__client_start(struct rpc_client *client, const char *method, grpc_slice body,
+                              uint64_t timeout_ms, bool is_forwarded, void *tag) {
     struct rpc__attempt *attempt = attempt_take(client);
     if (attempt == NULL) {
         grpc_slice_unref(body);
@@ -165,7 +170,7 @@ static enum status start(struct rpc_client *client, const char *method, grpc_sli
     pthread_mutex_lock(&queue->lock);
     LIST_INSERT_HEAD(&client->underway, attempt, link);
     pthread_mutex_unlock(&queue->lock);
-    attempt_start(attempt, body);
+    attempt_start(attempt, body, is_forwarded);
     return STATUS_OK;
 }
 
@@ -186,13 +191,13 @@ enum status rpc_client_start(struct rpc_client *client, const struct kv_request 
     enum status status = rpc__encode_kv_request(request, &body);
     if (status != STATUS_OK)
         return status;
-    return start(client, method_of(request->operation), body, timeout_ms, tag);
+    return rpc__client_start(client, method_of(request->operation), body, timeout_ms, false, tag);
 }
 
 enum status rpc_client_start_method(struct rpc_client *client, const char *method,
                                     struct bytes body, uint64_t timeout_ms, void *tag) {
     grpc_slice copy = grpc_slice_from_copied_buffer((const char *)body.data, body.len);
-    return start(client, method, copy, timeout_ms, tag);
+    return rpc__client_start(client, method, copy, timeout_ms, false, tag);
 }
 
 void rpc_client_cancel(struct rpc_client *client) {
@@ -288,6 +293,7 @@ enum status rpc_queue_next(struct rpc_queue *queue, uint64_t timeout_ms,
         return STATUS_TIMEOUT;
     CHECK(event.type == GRPC_OP_COMPLETE);
     struct rpc__attempt *attempt = event.tag;
+    CHECK(atomic_exchange_explicit(&attempt->is_handed_over, false, memory_order_acquire));
     pthread_mutex_lock(&queue->lock);
     LIST_REMOVE(attempt, link);
     pthread_mutex_unlock(&queue->lock);

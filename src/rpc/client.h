@@ -7,6 +7,7 @@
 
 #include <grpc/grpc.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 /* One call. The core writes what is received in here until its completion comes out of the queue;
@@ -15,6 +16,7 @@ struct rpc__attempt {
     LIST_ENTRY(rpc__attempt) link; /* of the client while under way, else of the idle ones */
     struct rpc_client *client;
     void *tag;
+    atomic_bool is_handed_over; /* to the core, until it comes out; for the race detector to see */
     grpc_call *call;
     grpc_metadata_array initial;
     grpc_metadata_array trailing;
@@ -43,6 +45,14 @@ struct rpc_client {
 };
 
 gpr_timespec rpc__deadline_after(uint64_t timeout_ms);
+
+/* Request metadata of what another node hands on. */
+#define RPC__FORWARDED "phalanx-forwarded"
+
+/* Takes `body`. STATUS_NO_MEMORY: no completion follows. */
+MUST_USE enum status rpc__client_start(struct rpc_client *client, const char *method,
+                                       grpc_slice body, uint64_t timeout_ms, bool is_forwarded,
+                                       void *tag);
 
 /* Nothing is under way on it. */
 void rpc__completions_close(grpc_completion_queue *completions);

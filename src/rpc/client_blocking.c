@@ -1,5 +1,6 @@
 /* One call at a time: connect, start it, and wait for its completion. */
 #include "rpc/client.h"
+#include "rpc/codec_cluster.h"
 
 #include <stdio.h>
 
@@ -93,23 +94,62 @@ void rpc_client_kv(struct rpc_client *client, const struct kv_request *request, 
         outcome_unreadable(ret_outcome);
 }
 
-void rpc_client_status(struct rpc_client *client, uint64_t timeout_ms,
-                       struct node_status *ret_status, char *ret_version, size_t version_size,
-                       struct rpc_outcome *ret_outcome) {
+/* The answer to one call of a method; false: there is none, and the outcome says why. */
+static bool ask(struct rpc_client *client, const char *method, grpc_slice body, uint64_t timeout_ms,
+                struct rpc_outcome *ret_outcome, struct bytes *ret_body) {
     gpr_timespec deadline = rpc__deadline_after(timeout_ms);
-    if (!rpc__client_connect(client, deadline, ret_outcome))
-        return;
-    enum status status = rpc_client_start_method(client, "/phalanx.v1.ClusterService/Status",
-                                                 bytes_of("", 0), left_until(deadline), client);
+    if (!rpc__client_connect(client, deadline, ret_outcome)) {
+        grpc_slice_unref(body);
+        return false;
+    }
+    enum status status =
+        rpc__client_start(client, method, body, left_until(deadline), false, client);
     if (status != STATUS_OK) {
         outcome_unsent(ret_outcome, status);
-        return;
+        return false;
     }
     struct rpc_completion completion;
     wait_for_completion(client, &completion);
     *ret_outcome = completion.outcome;
-    if (completion.outcome.code == RPC_OK &&
-        rpc__decode_status(client->queue->memory, completion.body, ret_status, ret_version,
-                           version_size) != STATUS_OK)
+    *ret_body = completion.body;
+    return completion.outcome.code == RPC_OK;
+}
+
+void rpc_client_status(struct rpc_client *client, uint64_t timeout_ms,
+                       struct node_status *ret_status, char *ret_version, size_t version_size,
+                       struct rpc_outcome *ret_outcome) {
+    struct bytes body;
+    if (ask(client, "/phalanx.v1.ClusterService/Status", grpc_empty_slice(), timeout_ms,
+            ret_outcome, &body) &&
+        rpc__decode_status(client->queue->memory, body, ret_status, ret_version, version_size) !=
+            STATUS_OK)
+        outcome_unreadable(ret_outcome);
+}
+
+static const char *method_of_order(enum rpc_order_kind kind) {
+    switch (kind) {
+    case RPC_ORDER_ADD: return "/phalanx.v1.ClusterService/AddMember";
+    case RPC_ORDER_PROMOTE: return "/phalanx.v1.ClusterService/PromoteMember";
+    case RPC_ORDER_REMOVE: return "/phalanx.v1.ClusterService/RemoveMember";
+    case RPC_ORDER_REPLACE: return "/phalanx.v1.ClusterService/ReplaceMember";
+    case RPC_ORDER_TRANSFER: return "/phalanx.v1.ClusterService/TransferLeadership";
+    }
+    CHECK(!"an order");
+    return NULL;
+}
+
+void rpc_client_order(struct rpc_client *client, const struct rpc_order *order, uint64_t timeout_ms,
+                      struct rpc_outcome *ret_outcome) {
+    struct bytes ignored; /* an answer without fields */
+    (void)ask(client, method_of_order(order->kind), rpc__order_encode(order), timeout_ms,
+              ret_outcome, &ignored);
+}
+
+void rpc_client_members(struct rpc_client *client, uint64_t timeout_ms,
+                        struct rpc_members *ret_members, struct rpc_outcome *ret_outcome) {
+    struct bytes body;
+    if (ask(client, "/phalanx.v1.ClusterService/ListMembers", grpc_empty_slice(), timeout_ms,
+            ret_outcome, &body) &&
+        rpc__members_decode(body, ret_members) != STATUS_OK)
         outcome_unreadable(ret_outcome);
 }

@@ -36,13 +36,16 @@ static const char *decode(struct rpc_call *call) {
     return kv_request_check(&call->request);
 }
 
+bool rpc__refuse_if_crowded(struct rpc_call *call) {
+    if (admit(call))
+        return false;
+    rpc__call_refuse(call, GRPC_STATUS_RESOURCE_EXHAUSTED, "too many requests are in flight");
+    return true;
+}
+
 void rpc__kv_on_call(struct rpc_call *call) {
     const struct rpc_handlers *handlers = &call->queue->server->handlers;
-    if (!admit(call)) {
-        rpc__call_refuse(call, GRPC_STATUS_RESOURCE_EXHAUSTED, "too many requests are in flight");
-        return;
-    }
-    if (rpc__refuse_if_draining(call))
+    if (rpc__refuse_if_crowded(call) || rpc__refuse_if_draining(call))
         return;
     const char *problem = decode(call);
     if (problem != NULL) {
@@ -76,26 +79,32 @@ static bool reserve_reply(struct rpc_call *call, size_t bytes) {
     return true;
 }
 
-/* The answer of a read that went well, or why it cannot be given. A write's is always small. */
-static struct rpc__answer answer_of(struct rpc_call *call, const struct kv_response *response) {
-    grpc_slice body = rpc__response_encode(operation_of(call->method), response);
-    if (reserve_reply(call, GRPC_SLICE_LENGTH(body)))
-        return (struct rpc__answer){.code = GRPC_STATUS_OK, .has_body = true, .body = body};
-    grpc_slice_unref(body);
-    return (struct rpc__answer){.code = GRPC_STATUS_RESOURCE_EXHAUSTED,
-                                .detail = "too many answers wait for their callers",
-                                .is_not_applied = true};
+/* Only reads have large answers. */
+void rpc__call_return_bounded(struct rpc_call *call, const struct rpc__answer *answer) {
+    if (!answer->has_body || reserve_reply(call, GRPC_SLICE_LENGTH(answer->body))) {
+        rpc__call_return(call, answer);
+        return;
+    }
+    grpc_slice_unref(answer->body);
+    rpc__call_return(call,
+                     &(struct rpc__answer){.code = GRPC_STATUS_RESOURCE_EXHAUSTED,
+                                           .detail = "too many answers wait for their callers",
+                                           .is_not_applied = true});
 }
 
 void rpc_reply(struct rpc_call *call, const struct kv_response *response) {
     struct rpc__answer answer;
     if (response->status == STATUS_OK)
-        answer = answer_of(call, response);
+        answer = (struct rpc__answer){
+            .code = GRPC_STATUS_OK,
+            .has_body = true,
+            .body = rpc__response_encode(operation_of(call->method), response),
+        };
     else
         answer = (struct rpc__answer){
             .code = rpc__code_of(response->status),
             .detail = response->detail != NULL ? response->detail : status_text(response->status),
             .is_not_applied = response->is_not_applied,
         };
-    rpc__call_return(call, &answer);
+    rpc__call_return_bounded(call, &answer);
 }

@@ -36,6 +36,8 @@ static void call_clear(struct rpc_call *call) {
     grpc_metadata_array_destroy(&call->metadata);
     grpc_metadata_array_init(&call->metadata);
     grpc_slice_buffer_reset_and_unref(&call->reply.data.raw.slice_buffer);
+    free(call->detail);
+    call->detail = NULL;
     call->payload = NULL;
     call->has_flat = false;
     call->grpc = NULL;

@@ -267,10 +267,57 @@ MUST_USE enum status rpc_incoming_read(struct rpc_incoming *incoming, uint64_t t
 void rpc_incoming_finish(struct rpc_incoming *incoming, enum status status, const char *detail,
                          raft_index index);
 
+/* ---- Members: what operators see and change ---------------------------------------------------
+ */
+
+struct rpc_member {
+    raft_id id;
+    char name[NAME_BYTES_MAX];
+    enum node_role role; /* as far as the asked node knows */
+    bool is_voter;       /* else a learner */
+    bool is_leader;
+    char address[ADDRESS_BYTES_MAX]; /* empty: not known */
+    bool has_progress;               /* the next two are known: to a leader */
+    raft_index match_index;
+    uint64_t lag;  /* entries that it lacks */
+    bool is_heard; /* it was, silent_ms ago */
+    uint64_t silent_ms;
+};
+
+struct rpc_members {
+    size_t count;
+    struct rpc_member members[MEMBERS_MAX];
+    raft_index configuration_index;
+    bool is_joint;
+    raft_term term;
+    raft_id leader; /* 0: none known */
+};
+
+/* By identity (0: not given), by name (empty: not given), or by both, which must agree. */
+struct rpc_member_name {
+    raft_id id;
+    char name[NAME_BYTES_MAX];
+};
+
+enum rpc_order_kind {
+    RPC_ORDER_ADD,     /* `member` comes in as a learner */
+    RPC_ORDER_PROMOTE, /* `member`, a learner, becomes a voter */
+    RPC_ORDER_REMOVE,  /* `member` leaves */
+    RPC_ORDER_REPLACE, /* `member` leaves and `next` votes in its place, in one change */
+    RPC_ORDER_TRANSFER /* `member` leads; not given: whoever is furthest */
+};
+
+struct rpc_order {
+    enum rpc_order_kind kind;
+    struct rpc_member_name member;
+    struct rpc_member_name next;     /* RPC_ORDER_REPLACE */
+    char address[ADDRESS_BYTES_MAX]; /* RPC_ORDER_ADD: host:port; empty: not given */
+};
+
 /* ---- Server -------------------------------------------------------------------------------- */
 
 struct rpc_server;
-struct rpc_call;   /* one unary KV request; owned by the room until rpc_reply() */
+struct rpc_call; /* one unary request; the holder's until it is answered by one of rpc_reply...() */
 struct rpc_stream; /* one server-streaming answer; belongs to the thread that writes it */
 
 struct rpc_handlers {
@@ -285,6 +332,12 @@ struct rpc_handlers {
     void (*on_snapshot)(void *context, struct rpc_stream *stream);
     /* Copy what is published. */
     void (*on_status)(void *context, struct node_status *ret_status);
+    /* An operator's order: named, and well-formed. Borrowed for the call; otherwise as
+     * on_request(). Answered by rpc_reply_status(). NULL: such calls are UNIMPLEMENTED. */
+    enum status (*on_order)(void *context, struct rpc_call *call, const struct rpc_order *order,
+                            uint64_t wait_ms);
+    /* ListMembers. Answered by rpc_reply_members() or, with what went wrong, rpc_reply_status(). */
+    enum status (*on_members)(void *context, struct rpc_call *call, uint64_t wait_ms);
     /* A leader brings a snapshot. On a completion-queue thread: hand it to a thread that may wait,
      * or finish it. `head` is borrowed for the call. NULL: there are no peers. */
     void (*on_install)(void *context, struct rpc_incoming *incoming,
@@ -332,6 +385,19 @@ void *rpc_call_user(struct rpc_call *call);
 /* Answer and give the call back. Copies what it needs of `response`. Any thread. */
 void rpc_reply(struct rpc_call *call, const struct kv_response *response);
 
+/* Likewise for orders and lists. STATUS_OK: the order is carried out. `detail` says why not; it is
+ * copied, NULL: the status's own text. */
+void rpc_reply_status(struct rpc_call *call, enum status status, bool is_not_applied,
+                      const char *detail);
+void rpc_reply_members(struct rpc_call *call, const struct rpc_members *members);
+
+/* Whether another node handed it on: then it is answered here, or refused. */
+bool rpc_call_is_forwarded(const struct rpc_call *call);
+/* Answer with what the other node answered: its message, status, detail and mark, unchanged.
+ * `completion` is that of rpc_client_forward(), the newest of its queue. */
+struct rpc_completion;
+void rpc_reply_forwarded(struct rpc_call *call, const struct rpc_completion *completion);
+
 /* Send one message of a snapshot stream; waits for flow control. STATUS_ABORTED: the caller is
  * gone. Not on a completion-queue thread. */
 MUST_USE enum status rpc_stream_write(struct rpc_stream *stream, struct bytes chunk);
@@ -364,6 +430,14 @@ void rpc_client_kv(struct rpc_client *client, const struct kv_request *request, 
 void rpc_client_status(struct rpc_client *client, uint64_t timeout_ms,
                        struct node_status *ret_status, char *ret_version, size_t version_size,
                        struct rpc_outcome *ret_outcome);
+
+/* Carry out an order; RPC_OK: it is committed. */
+void rpc_client_order(struct rpc_client *client, const struct rpc_order *order, uint64_t timeout_ms,
+                      struct rpc_outcome *ret_outcome);
+
+/* ClusterService.ListMembers; filled on RPC_OK. */
+void rpc_client_members(struct rpc_client *client, uint64_t timeout_ms,
+                        struct rpc_members *ret_members, struct rpc_outcome *ret_outcome);
 
 /* ClusterService.SaveSnapshot into `sink`. A transfer takes as long as it takes: timeout_ms bounds
  * the wait for each next piece. A sink that returns something else than STATUS_OK ends the call:
@@ -399,6 +473,14 @@ MUST_USE enum status rpc_client_start(struct rpc_client *client, const struct kv
  * already encoded. */
 MUST_USE enum status rpc_client_start_method(struct rpc_client *client, const char *method,
                                              struct bytes body, uint64_t timeout_ms, void *tag);
+
+/* Hand a request on, KV or about members, as it came, marked so that it is not handed on again. Its
+ * completion is for rpc_reply_forwarded(), but for failures that the holder knows better: when a
+ * connection breaks the outcome is RPC_UNAVAILABLE, and a write may have happened. `call` stays the
+ * holder's, and may even be answered before the completion comes. timeout_ms: what is left of the
+ * caller's time. Statuses as above. */
+MUST_USE enum status rpc_client_forward(struct rpc_client *client, struct rpc_call *call,
+                                        uint64_t timeout_ms, void *tag);
 
 /* Whether there is a connection at this moment; if not, connecting begins. A request that fails
  * after its start may have been received, even when there was no connection at first: who must know

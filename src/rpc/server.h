@@ -8,6 +8,8 @@
  *   call.c     calls: armed, arrived, answered
  *   method.c   the methods, by path
  *   kv_service.c, cluster_service.c, health.c, reflection.c   what they do
+ *   member_service.c   orders that change the members
+ *   forward.c  requests handed on to another node
  *   stream.c   a snapshot on its way out
  *   incoming.c a snapshot on its way in
  *
@@ -54,6 +56,12 @@ enum rpc__method_id {
     RPC__SCAN,
     RPC__STATUS,
     RPC__SAVE_SNAPSHOT,
+    RPC__LIST_MEMBERS,
+    RPC__ADD_MEMBER,
+    RPC__PROMOTE_MEMBER,
+    RPC__REMOVE_MEMBER,
+    RPC__REPLACE_MEMBER,
+    RPC__TRANSFER,
     RPC__EXCHANGE,
     RPC__INSTALL,
     RPC__HEALTH_CHECK,
@@ -77,6 +85,8 @@ const struct rpc__method *rpc__method(enum rpc__method_id id);
 void rpc__kv_on_call(struct rpc_call *call);
 void rpc__status_on_call(struct rpc_call *call);
 void rpc__snapshot_on_call(struct rpc_call *call);
+void rpc__members_on_call(struct rpc_call *call);
+void rpc__order_on_call(struct rpc_call *call);
 void rpc__exchange_on_call(struct rpc_call *call);
 void rpc__install_on_call(struct rpc_call *call);
 void rpc__health_on_check(struct rpc_call *call);
@@ -263,6 +273,7 @@ struct rpc_call {
     bool has_flat;
 
     struct rpc__answer answer; /* while it is on its way to the queue */
+    char *detail;              /* what answer.detail may point to; or NULL */
     grpc_byte_buffer reply;    /* swapped into gRPC when the answer starts */
     int cancelled;
 
@@ -287,6 +298,17 @@ void rpc__call_return(struct rpc_call *call, const struct rpc__answer *answer);
 void rpc__call_answer_returned(struct rpc_call *call);
 /* The room's own refusal: not applied, for certain. */
 void rpc__call_refuse(struct rpc_call *call, grpc_status_code code, const char *detail);
+
+/* A copy that lives as long as this use of the call. */
+const char *rpc__call_keep_detail(struct rpc_call *call, const char *detail);
+
+/* A KV answer's body counts among those that wait for their callers; too many: it is replaced by
+ * RESOURCE_EXHAUSTED. Any thread. */
+void rpc__call_return_bounded(struct rpc_call *call, const struct rpc__answer *answer);
+
+/* Count the call among those in flight; RESOURCE_EXHAUSTED when there are too many; false: it may
+ * go on. */
+bool rpc__refuse_if_crowded(struct rpc_call *call);
 
 /* UNAVAILABLE while the server stops; false: it does not. */
 bool rpc__refuse_if_draining(struct rpc_call *call);

@@ -84,7 +84,7 @@ static void says_hello_both_ways(void **state) {
 
 static void cuts_off_who_does_not_begin_with_hello(void **state) {
     (void)state;
-    a.says_hello = false;
+    peer_be_silent(&a);
     dial = peer_dial(&a, b.address);
     struct peer_link *at_a = peer_link(&a, 0);
     assert_int_equal(send_heartbeat(at_a->link, 1), STATUS_OK);
@@ -108,7 +108,7 @@ static void write_hello(struct raw_stream *stream, uint32_t version) {
 
 static void tells_who_speaks_another_version(void **state) {
     (void)state;
-    b.says_hello = false;
+    peer_be_silent(&b);
     struct raw_client *client = raw_client_new(b.port);
     struct raw_stream *stream = raw_stream_open(client, RPC__EXCHANGE_PATH);
     write_hello(stream, 99);
@@ -133,7 +133,7 @@ static void tells_who_speaks_another_version(void **state) {
 
 static void hears_a_refusal_before_the_end(void **state) {
     (void)state;
-    b.says_hello = false;
+    peer_be_silent(&b);
     dial = peer_dial(&a, b.address);
     struct peer_link *at_b = peer_link(&b, 0);
     struct rpc_hello hello = peer_hello(&b);
@@ -251,7 +251,7 @@ static void a_full_queue_still_takes_heartbeats(void **state) {
     (void)state;
     struct peer_link *at_a;
     struct peer_link *at_b;
-    b.is_holding = true;
+    peer_hold(&b);
     connect(&at_a, &at_b);
     uint64_t appends = fill(at_a->link);
     assert_int_equal(send_heartbeat(at_a->link, 1), STATUS_OK);
@@ -268,7 +268,7 @@ static void urgent_frames_are_bounded_too(void **state) {
     (void)state;
     struct peer_link *at_a;
     struct peer_link *at_b;
-    b.is_holding = true;
+    peer_hold(&b);
     connect(&at_a, &at_b);
     uint64_t appends = fill(at_a->link);
     uint64_t count = 0;
@@ -286,7 +286,7 @@ static void a_slow_reader_holds_only_its_own_link(void **state) {
     struct peer_link *at_b;
     struct peer c;
     peer_start(&c, 3, 0, true);
-    b.is_holding = true;
+    peer_hold(&b);
     connect(&at_a, &at_b);
     struct rpc_dial *second = peer_dial(&a, c.address);
     struct peer_link *to_c = peer_link(&a, 1);
@@ -417,7 +417,7 @@ static void stops_with_full_queues_and_held_messages(void **state) {
     (void)state;
     struct peer_link *at_a;
     struct peer_link *at_b;
-    b.is_holding = true;
+    peer_hold(&b);
     connect(&at_a, &at_b);
     (void)fill(at_a->link);
     PEER_WAIT(&b, at_b->held_count > 0);

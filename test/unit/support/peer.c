@@ -183,6 +183,18 @@ struct rpc_hello peer_hello(const struct peer *peer) {
     return hello;
 }
 
+void peer_be_silent(struct peer *peer) {
+    pthread_mutex_lock(&peer->lock);
+    peer->says_hello = false;
+    pthread_mutex_unlock(&peer->lock);
+}
+
+void peer_hold(struct peer *peer) {
+    pthread_mutex_lock(&peer->lock);
+    peer->is_holding = true;
+    pthread_mutex_unlock(&peer->lock);
+}
+
 void peer_let_go(struct peer *peer) {
     pthread_mutex_lock(&peer->lock);
     peer->is_holding = false;

@@ -47,6 +47,10 @@ struct rpc_dial *peer_dial(struct peer *peer, const char *address);
 
 struct rpc_hello peer_hello(const struct peer *peer);
 
+/* What it does from now on. */
+void peer_be_silent(struct peer *peer); /* no hello */
+void peer_hold(struct peer *peer);      /* keep messages */
+
 /* Give back all that is held, and hold no more. */
 void peer_let_go(struct peer *peer);
 
