@@ -46,7 +46,8 @@
  * towards anyone it gave it to, and it stops for good at the first of them it meets.
  *
  * What is not promised. A peer that never heard of p cannot tell B from a node that merely
- * restarted, and lets it in. Nothing can be done about that there; so whoever sends for B helps:
+ * restarted, and lets it in. Nothing can be done about that there; so whoever sends for B asks
+ * gate_memory_may_speak() first:
  *
  *   - at first it says nothing before a quorum of voters, B counted in, remembers its start
  *     (gate_memory_has_met_quorum); with fewer, B could be part of no quorum anyway. So p is known

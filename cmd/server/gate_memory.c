@@ -96,3 +96,21 @@ bool gate_memory_has_met_all(const struct gate_memory *memory,
         is_so = is_so && has_met(memory, configuration->members[i].id, self);
     return is_so;
 }
+
+static bool is_known_enough(const struct gate_memory *memory,
+                            const struct raft_configuration *configuration, raft_id self,
+                            uint64_t waited_ms, uint64_t election_timeout_ms) {
+    if (!gate_memory_has_met_quorum(memory, configuration, self))
+        return waited_ms >= GATE_PATIENCE * election_timeout_ms;
+    return waited_ms >= election_timeout_ms || gate_memory_has_met_all(memory, configuration, self);
+}
+
+bool gate_memory_may_speak(struct gate_memory *memory,
+                           const struct raft_configuration *configuration, raft_id self,
+                           uint64_t waited_ms, uint64_t election_timeout_ms) {
+    if (configuration->count == 0)
+        return true;
+    memory->may_speak = memory->may_speak || is_known_enough(memory, configuration, self, waited_ms,
+                                                             election_timeout_ms);
+    return memory->may_speak;
+}

@@ -10,6 +10,9 @@
 /* Identities remembered: members, those that left, and some that never became one. */
 #define GATE_PEERS_MAX ((size_t)64)
 
+/* Election timeouts after which a node speaks though it has met no quorum. */
+#define GATE_PATIENCE 4
+
 /* One start of a node. */
 struct gate_pair {
     uint64_t counter; /* of its starts, from 1; 0: no pair */
@@ -26,6 +29,7 @@ struct gate_peer {
 struct gate_memory {
     struct gate_peer peers[GATE_PEERS_MAX];
     size_t count;
+    bool may_speak; /* gate_memory_may_speak() said so */
     uint64_t refused_messages_total;
     uint64_t refused_connections_total;
 };
@@ -58,6 +62,13 @@ bool gate_memory_has_met_quorum(const struct gate_memory *memory,
                                 const struct raft_configuration *configuration, raft_id self);
 bool gate_memory_has_met_all(const struct gate_memory *memory,
                              const struct raft_configuration *configuration, raft_id self);
+
+/* Whether this node may send to those whose gates are open, `waited_ms` after its start: by the
+ * rule in gate.h. Once it may, it may for the rest of this life; without a configuration it may for
+ * the time being. */
+bool gate_memory_may_speak(struct gate_memory *memory,
+                           const struct raft_configuration *configuration, raft_id self,
+                           uint64_t waited_ms, uint64_t election_timeout_ms);
 
 /* For the gates: a pair that is to be remembered, once it is written; a peer has this node's. */
 MUST_USE enum status gate_memory_expect(struct gate_memory *memory, raft_id id,

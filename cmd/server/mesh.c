@@ -1,6 +1,7 @@
 #include "server/mesh.h"
 
 #include "log.h"
+#include "server/clock.h"
 #include "server/mesh_parts.h"
 
 #include <stdlib.h>
@@ -33,7 +34,7 @@ enum status mesh_new(const struct mesh_config *config, struct mesh **ret_mesh) {
     LIST_INIT(&mesh->links);
     STAILQ_INIT(&mesh->stuck_notes);
     gate_memory_init(&mesh->memory);
-    mesh->may_speak = true; /* nobody is known to vote */
+    mesh->started_ms = clock_ms();
     enum status status = mesh__peers_load(mesh);
     if (status != STATUS_OK) {
         free(mesh);
@@ -117,18 +118,21 @@ void mesh_join(struct mesh *mesh, uint64_t cluster_id) {
 void mesh_set_configuration(struct mesh *mesh, const struct raft_configuration *configuration) {
     struct mesh_link *link;
     mesh->members = *configuration;
-    mesh->may_speak =
-        gate_memory_has_met_quorum(&mesh->memory, &mesh->members, mesh->config.identity->id);
     LIST_FOREACH (link, &mesh->links, link)
         mesh__link_tell(link);
 }
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
+static bool may_speak(struct mesh *mesh) {
+    return gate_memory_may_speak(&mesh->memory, &mesh->members, mesh->config.identity->id,
+                                 clock_ms() - mesh->started_ms, mesh->config.election_ms);
+}
+
 void mesh_send(struct mesh *mesh, const struct raft_message *message,
                const struct raft_entry *entries, size_t count) {
     struct mesh_link *link = mesh__link_open(mesh, message->to);
-    if (!link || !mesh->may_speak || !gate_lets_out(&link->gate, message->to))
+    if (!link || !may_speak(mesh) || !gate_lets_out(&link->gate, message->to))
         return;
     /* What finds no room is sent again by the engine; a link that is down comes anew. */
     if (rpc_link_send_message(link->rpc, message, entries, count) != STATUS_OK)

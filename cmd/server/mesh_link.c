@@ -137,11 +137,6 @@ static void tell_sighting(struct mesh_link *link) {
     mesh__link_tell(link);
 }
 
-static void update_speech(struct mesh *mesh) {
-    mesh->may_speak =
-        gate_memory_has_met_quorum(&mesh->memory, &mesh->members, mesh->config.identity->id);
-}
-
 /* Whatever the gate has to say, to write and to decide. */
 static void pump(struct mesh_link *link) {
     struct gate_hello hello;
@@ -168,7 +163,6 @@ void mesh__links_pump(struct mesh *mesh) {
         gate_noted(&link->gate);
         pump(link);
     }
-    update_speech(mesh);
 }
 
 struct mesh_link *mesh__link_open(const struct mesh *mesh, raft_id id) {
@@ -256,7 +250,6 @@ static void take_hello(struct mesh_link *link, const struct rpc_hello *hello) {
         return;
     }
     pump(link);
-    update_speech(link->mesh);
 }
 
 static void on_hello(struct loop_event *event) {

@@ -46,7 +46,7 @@ struct mesh {
     struct rpc_dial *dials[MEMBERS_MAX];     /* beside them */
     struct raft_configuration members;       /* committed; count 0: none known */
     uint64_t dropped_total;                  /* frames that found no room */
-    bool may_speak;                          /* enough voters remember this start (gate.h) */
+    uint64_t started_ms;                     /* on clock_ms() */
     struct log_jobs stuck_notes;             /* found no room on the disk */
 };
 

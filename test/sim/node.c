@@ -99,28 +99,18 @@ void sim_node_resume(struct sim_node *node) {
 
 /* ---- Who may speak --------------------------------------------------------------------------- */
 
-/* See gate.h. Those that were replaced meanwhile are never met: a longer wait will do without. */
-static bool is_known(struct sim_node *node) {
-    const struct raft_configuration *configuration = raft_configuration(node->turn->raft);
-    uint64_t timeout_ms = node->disk.declared_ms;
-    uint64_t waited_ms = local_ms(node) - node->started_ms;
-    if (!gate_memory_has_met_quorum(&node->memory, configuration, node->id))
-        return waited_ms >= 4 * timeout_ms;
-    return waited_ms >= timeout_ms ||
-           gate_memory_has_met_all(&node->memory, configuration, node->id);
-}
-
 /* A node that was rolled back and met nobody who knows better, as long as it waited, is more than
  * is promised to be borne: it ends here. */
 static bool may_speak(struct sim_node *node) {
-    if (!node->may_speak && is_known(node)) {
-        node->may_speak = true;
-        if (node->is_rolled_back && !PLANTED(gate_trusts_counter)) {
-            node->sim->result.unnoticed_count++;
-            longjmp(node->escape, 1);
-        }
+    bool has_spoken = node->memory.may_speak;
+    bool may_speak =
+        gate_memory_may_speak(&node->memory, raft_configuration(node->turn->raft), node->id,
+                              local_ms(node) - node->started_ms, node->disk.declared_ms);
+    if (may_speak && !has_spoken && node->is_rolled_back && !PLANTED(gate_trusts_counter)) {
+        node->sim->result.unnoticed_count++;
+        longjmp(node->escape, 1);
     }
-    return node->may_speak;
+    return may_speak;
 }
 
 /* ---- Ports ----------------------------------------------------------------------------------- */
@@ -377,7 +367,6 @@ static void begin_start(struct sim_node *node) {
         CHECK(gate_memory_load(&node->memory, node->disk.notes[i].id, node->disk.notes[i].pair) ==
               STATUS_OK);
     node->started_ms = local_ms(node);
-    node->may_speak = false;
 }
 
 void sim_node_boot(struct sim_node *node) {

@@ -47,7 +47,6 @@ struct sim_node {
     struct gate_self self;
     struct gate_memory memory;
     uint64_t started_ms; /* on its own clock */
-    bool may_speak;      /* enough others know of this start */
     jmp_buf escape;      /* from a turn that cannot go on */
 
     uint64_t wake_us; /* of the next turn planned; UINT64_MAX: none */

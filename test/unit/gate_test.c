@@ -568,6 +568,45 @@ static void has_met_everybody_when_there_is_nobody(void **state) {
     assert_true(gate_memory_has_met_quorum(&memory, &alone, 1));
 }
 
+static bool may_speak(struct gate_memory *memory, const struct raft_configuration *configuration,
+                      uint64_t waited_ms) {
+    return gate_memory_may_speak(memory, configuration, 1, waited_ms, 1000);
+}
+
+static void speaks_once_a_quorum_or_patience_says_so(void **state) {
+    (void)state;
+    struct gate_memory memory;
+    struct raft_configuration three = {.count = 3};
+    for (size_t i = 0; i < 3; i++)
+        three.members[i] = (struct raft_member){.id = i + 1, .rights = RAFT_VOTER_NEW};
+    gate_memory_init(&memory);
+    assert_false(may_speak(&memory, &three, 3999));
+    given_met(&memory, 2);
+    assert_false(may_speak(&memory, &three, 999));
+    struct gate_memory patient = memory;
+    assert_true(may_speak(&patient, &three, 1000));
+    given_met(&memory, 3);
+    assert_true(may_speak(&memory, &three, 0));
+    gate_memory_init(&memory);
+    assert_true(may_speak(&memory, &three, 4000)); /* all may have been replaced meanwhile */
+}
+
+static void goes_on_speaking_when_the_members_change(void **state) {
+    (void)state;
+    struct gate_memory memory;
+    struct raft_configuration nobody = {0};
+    struct raft_configuration two = {.count = 2,
+                                     .members = {{.id = 1, .rights = 1}, {.id = 2, .rights = 1}}};
+    struct raft_configuration others = two;
+    others.members[1].id = 3;
+    gate_memory_init(&memory);
+    assert_true(may_speak(&memory, &nobody, 0));
+    assert_false(may_speak(&memory, &two, 0));
+    given_met(&memory, 2);
+    assert_true(may_speak(&memory, &two, 0));
+    assert_true(may_speak(&memory, &others, 0));
+}
+
 static void has_met_who_took_note_of_it(void **state) {
     (void)state;
     struct node a = given_node(1, CLUSTER), b = given_node(2, CLUSTER);
@@ -615,6 +654,8 @@ int main(void) {
         cmocka_unit_test(counts_both_halves_of_a_joint_configuration),
         cmocka_unit_test(has_met_everybody_when_there_is_nobody),
         cmocka_unit_test(has_met_who_took_note_of_it),
+        cmocka_unit_test(speaks_once_a_quorum_or_patience_says_so),
+        cmocka_unit_test(goes_on_speaking_when_the_members_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
