@@ -52,8 +52,8 @@
  *   - at first it says nothing before a quorum of voters, B counted in, remembers its start
  *     (gate_memory_has_met_quorum); with fewer, B could be part of no quorum anyway. So p is known
  *     to a majority of voters but for B, and a B that came back has to get past as many;
- *   - it waits one election timeout more, unless all have been met (gate_memory_has_met_all), so
- *     that everyone who knows better and can be reached is asked;
+ *   - it waits a fourth of an election timeout, unless all have been met (gate_memory_has_met_all),
+ * so that everyone who knows better and can be reached is asked;
  *   - after four election timeouts it speaks to those it has met. The members it knows may be gone,
  *     replaced while it was away, and then nobody else can tell it.
  *

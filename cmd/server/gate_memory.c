@@ -102,7 +102,8 @@ static bool is_known_enough(const struct gate_memory *memory,
                             uint64_t waited_ms, uint64_t election_timeout_ms) {
     if (!gate_memory_has_met_quorum(memory, configuration, self))
         return waited_ms >= GATE_PATIENCE * election_timeout_ms;
-    return waited_ms >= election_timeout_ms || gate_memory_has_met_all(memory, configuration, self);
+    return waited_ms >= election_timeout_ms / GATE_SHARE ||
+           gate_memory_has_met_all(memory, configuration, self);
 }
 
 bool gate_memory_may_speak(struct gate_memory *memory,

@@ -13,6 +13,10 @@
 /* Election timeouts after which a node speaks though it has met no quorum. */
 #define GATE_PATIENCE 4
 
+/* The share of one that it waits for the others of them: whoever can be reached answers sooner, and
+ * a leader that counts on this node has not yet given up. */
+#define GATE_SHARE 4
+
 /* One start of a node. */
 struct gate_pair {
     uint64_t counter; /* of its starts, from 1; 0: no pair */

@@ -582,9 +582,9 @@ static void speaks_once_a_quorum_or_patience_says_so(void **state) {
     gate_memory_init(&memory);
     assert_false(may_speak(&memory, &three, 3999));
     given_met(&memory, 2);
-    assert_false(may_speak(&memory, &three, 999));
+    assert_false(may_speak(&memory, &three, 249));
     struct gate_memory patient = memory;
-    assert_true(may_speak(&patient, &three, 1000));
+    assert_true(may_speak(&patient, &three, 250));
     given_met(&memory, 3);
     assert_true(may_speak(&memory, &three, 0));
     gate_memory_init(&memory);
