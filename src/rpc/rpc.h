@@ -124,7 +124,8 @@ enum rpc_bytes_kind { RPC_BYTES_FOUNDING, RPC_BYTES_NOTE };
 struct rpc_peer_message;
 
 /* All on completion-queue threads, those of one link on one thread: hand over and return. A link
- * that is up always comes down. */
+ * that is up always comes down; when the dialling machine vanished without a word, the accepting
+ * side learns of it within 40 s only, and the next link of that peer may be up before. */
 struct rpc_link_handlers {
     void (*on_link_up)(void *context, struct rpc_link *link);
     /* `hello` is borrowed for the call. Hellos may be repeated. */
