@@ -1,7 +1,7 @@
 # Names for the common commands; CMakeLists.txt and CMakePresets.json do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test sim plants soak asan tsan fuzz bench format clean
+.PHONY: help setup build run cluster test sim plants soak asan tsan fuzz bench format clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -16,6 +16,9 @@ build: setup ## fetch third parties, build build/bin/phalanx-server and build/bi
 
 run: build ## start one node, put and get a key, keep it running until Ctrl-C
 	scripts/run.sh
+
+cluster: build ## the same with five nodes as one cluster
+	scripts/cluster.sh
 
 test: build ## run every test on the release build
 	scripts/setup.sh test

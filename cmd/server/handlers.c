@@ -45,7 +45,6 @@ void server__read_status(void *context, struct node_status *ret_status) {
     *ret_status = s->status;
     memcpy(ret_status->waiting, s->waiting, sizeof ret_status->waiting);
     CHECK(pthread_mutex_unlock(&s->status_mutex) == 0);
-    ret_status->uptime_ms = clock_ms() - s->started_ms;
     ret_status->damaged_records += scrubber_damaged(s->scrubber);
 }
 

@@ -207,8 +207,19 @@ static void give_back_early(struct server *s, struct turn_event *event) {
 
 /* ---- The loop -------------------------------------------------------------------------------- */
 
+/* What is to be told of a node that belongs to no cluster: that it lives. */
+static void publish_alone(struct server *s) {
+    const struct kv_identity *identity = &s->summary.identity;
+    CHECK(pthread_mutex_lock(&s->status_mutex) == 0);
+    snprintf(s->status.name, sizeof s->status.name, "%s", identity->name);
+    s->status.identity = identity->id;
+    s->status.uptime_ms = clock_ms() - s->started_ms;
+    CHECK(pthread_mutex_unlock(&s->status_mutex) == 0);
+}
+
 static void lobby_run(struct server *s) {
     struct turn_events expired;
+    publish_alone(s);
     lobby_take_expired(&s->lobby, s->is_stopping ? UINT64_MAX : clock_ms(), &expired);
     server__refuse_requests(&expired, s->is_stopping ? "the server is stopping"
                                                      : "this node belongs to no cluster yet");

@@ -33,7 +33,9 @@ static void put_waiting_for(struct debug_json *j, const struct debug_view *view)
     debug__json_open(j, "waiting_for", '[');
     if (!debug__is_sound(view))
         debug__json_text(j, NULL, "the loop");
-    if (s->leader_name[0] == '\0')
+    if (s->waiting[0] != '\0')
+        debug__json_text(j, NULL, s->waiting);
+    else if (s->leader_name[0] == '\0')
         debug__json_text(j, NULL, "a leader");
     else if (!s->is_ready)
         debug__json_text(j, NULL, "the state to catch up");
