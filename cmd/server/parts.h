@@ -56,6 +56,8 @@ struct turn {
     raft_index first_index;
 
     struct turn_outgoing outgoing;
+    raft_id lost[MEMBERS_MAX]; /* peers whose connection broke since the last turn */
+    size_t lost_count;
     struct turn_order *order; /* begun, and not yet done; NULL: none */
     bool has_told_members;    /* of what the state held at the start */
 
@@ -106,6 +108,7 @@ void turn__request_lost(struct turn *t, struct turn_request *request);
 
 /* peers.c */
 void turn__message(struct turn *t, struct turn_message *message);
+void turn__peers_lost(struct turn *t);
 void turn__send(struct turn *t, const struct raft_message *message);
 MUST_USE enum status turn__step(struct turn *t, const struct raft_event *event);
 

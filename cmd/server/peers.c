@@ -34,6 +34,20 @@ void turn__message(struct turn *t, struct turn_message *message) {
     t->ports->message_done(t->ports->context, message);
 }
 
+void turn_peer_lost(struct turn *t, raft_id peer) {
+    if (t->lost_count < MEMBERS_MAX)
+        t->lost[t->lost_count++] = peer;
+}
+
+void turn__peers_lost(struct turn *t) {
+    struct raft_event event = {.kind = RAFT_EVENT_PEER_LOST, .now_ms = t->now_ms};
+    for (size_t i = 0; i < t->lost_count; i++) {
+        event.lost_peer = t->lost[i];
+        CHECK(turn__step(t, &event) == STATUS_OK);
+    }
+    t->lost_count = 0;
+}
+
 /* ---- Appends going out ----------------------------------------------------------------------- */
 
 static enum status read_back(void *context, const struct raft_entry *entry) {

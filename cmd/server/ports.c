@@ -168,7 +168,10 @@ static void on_sighted(void *context, raft_id id, const char *name, uint64_t clu
 }
 
 static void on_silent(void *context, raft_id id) {
-    founder_silent(context, id);
+    struct server *s = context;
+    founder_silent(s, id);
+    if (s->turn)
+        turn_peer_lost(s->turn, id);
 }
 
 static void on_founding(void *context, raft_id from, struct bytes bytes) {

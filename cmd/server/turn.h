@@ -237,6 +237,10 @@ void turn_run(struct turn *turn, uint64_t now_ms, struct turn_events *events);
 /* When the next turn is due without any event; 0: at once. UINT64_MAX: never. */
 uint64_t turn_deadline_ms(const struct turn *turn);
 
+/* The connection to a peer has broken: the next turn looks at it. On the turn's thread, at any
+ * time; what is more than MEMBERS_MAX between two turns is not looked at. */
+void turn_peer_lost(struct turn *turn, raft_id peer);
+
 /* Whether this node is a member by the newest configuration in its log, and that is older than one
  * at `index`. */
 bool turn_was_member_before(const struct turn *turn, raft_index index);

@@ -10,6 +10,11 @@
  * leader         heard by a quorum within the last timeout */
 #include "raft/engine.h"
 
+/* After a broken connection a follower waits for the others' silence to end as well, who may have
+ * heard the leader a little later: this share of T, and up to that share at random. */
+#define LOST_MARGIN_SHARE 16
+#define LOST_SPREAD_SHARE 8
+
 /* splitmix64 (Steele, Lea, Flood 2014): one multiplication-free step of state, well mixed. */
 uint64_t raft__random(struct raft *r) {
     uint64_t z = r->random += 0x9e3779b97f4a7c15;
@@ -62,6 +67,19 @@ void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
     r->status.is_in_office = false;
     r->vote_count = 0;
     raft__election_timer_reset(r);
+}
+
+/* A leader whose connection broke has most likely stopped. Voters stay silent for a whole timeout
+ * after they heard it, as its lease may count on that; the random part of the wait, which is there
+ * for leaders of which nobody knows that they are gone, can be short. */
+void raft__peer_lost(struct raft *r, raft_id peer) {
+    if (r->status.role != RAFT_FOLLOWER || peer != r->status.leader || peer == 0)
+        return;
+    uint64_t spread_ms = raft__random(r) % (r->election_timeout_ms / LOST_SPREAD_SHARE + 1);
+    uint64_t deadline_ms =
+        r->sticky_until_ms + r->election_timeout_ms / LOST_MARGIN_SHARE + spread_ms;
+    if (deadline_ms < r->election_deadline_ms)
+        r->election_deadline_ms = deadline_ms;
 }
 
 /* "If a server receives a RequestVote request within the minimum election timeout of hearing from a

@@ -143,6 +143,7 @@ void raft__vote_record(struct raft *r, raft_id id, bool is_granted);
 void raft__election_timer_reset(struct raft *r);
 uint64_t raft__random(struct raft *r);
 void raft__timeout(struct raft *r);
+void raft__peer_lost(struct raft *r, raft_id peer);
 bool raft__is_sticky(const struct raft *r);
 bool raft__can_campaign(const struct raft *r);
 

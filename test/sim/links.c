@@ -171,8 +171,13 @@ static void dial(struct sim *sim, size_t a, size_t b) {
 
 static void hang_up(struct sim *sim, size_t a, size_t b) {
     struct sim_link *link = link_of(sim, a, b);
+    bool was_up = link->is_up;
     link->is_up = false;
     link->number++;
+    if (!was_up)
+        return;
+    sim_node_lose(&sim->nodes[a], sim->nodes[b].id);
+    sim_node_lose(&sim->nodes[b], sim->nodes[a].id);
 }
 
 void sim_links_break(struct sim *sim, size_t a, size_t b) {

@@ -461,6 +461,13 @@ void sim_node_close(struct sim_node *node) {
     sim_disk_close(&node->disk);
 }
 
+void sim_node_lose(struct sim_node *node, raft_id peer) {
+    if (!node->turn || node->pauses > 0)
+        return;
+    turn_peer_lost(node->turn, peer);
+    wake(node, node->sim->weather.turn_us);
+}
+
 void sim_node_call(struct sim_node *node, struct sim_call *call) {
     LIST_INSERT_HEAD(&node->calls, call, link);
     call->turn.event.kind = TURN_REQUEST;

@@ -68,6 +68,9 @@ void sim_node_set_clock(struct sim_node *node, uint64_t rate_ppm);
 /* An event for its next turn; the node is up. */
 void sim_node_post(struct sim_node *node, struct turn_event *event);
 
+/* Its connection to a peer has broken, and it notices if it runs. */
+void sim_node_lose(struct sim_node *node, raft_id peer);
+
 /* A client's call arrives. */
 void sim_node_call(struct sim_node *node, struct sim_call *call);
 

@@ -60,6 +60,53 @@ static void hearing_a_leader_starts_the_timer_anew(void **state) {
     solo_stop(&s);
 }
 
+static void lose(struct solo *s, raft_id peer) {
+    assert_int_equal(solo_step(s, (struct raft_event){.kind = RAFT_EVENT_PEER_LOST,
+                                                      .lost_peer = peer}),
+                     STATUS_OK);
+}
+
+/* Never within a timeout of having heard it: its lease may count on that. */
+static void a_lost_leader_is_waited_for_one_timeout_and_little_more(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed < 200; seed++) {
+        struct solo s;
+        struct raft_config config = solo_config(3);
+        config.seed = seed;
+        solo_start(&s, &config);
+        assert_int_equal(solo_receive(&s, from_heartbeat(2, 3, 1, 0)), STATUS_OK);
+        uint64_t heard_ms = s.now_ms;
+        s.now_ms += 300;
+        lose(&s, 2);
+        assert_in_range(raft_deadline_ms(s.raft), heard_ms + SOLO_TIMEOUT_MS,
+                        heard_ms + SOLO_TIMEOUT_MS + SOLO_TIMEOUT_MS / 5);
+        solo_stop(&s);
+    }
+}
+
+static void a_lost_peer_that_does_not_lead_changes_nothing(void **state) {
+    (void)state;
+    struct solo s;
+    solo_start_with_log(&s, 5, 3);
+    assert_int_equal(solo_receive(&s, from_heartbeat(2, 3, 1, 0)), STATUS_OK);
+    uint64_t deadline_ms = raft_deadline_ms(s.raft);
+    lose(&s, 3);
+    assert_int_equal(raft_deadline_ms(s.raft), deadline_ms);
+    solo_stop(&s);
+}
+
+static void a_lost_leader_that_speaks_again_is_followed(void **state) {
+    (void)state;
+    struct solo s;
+    solo_start_with_log(&s, 5, 3);
+    assert_int_equal(solo_receive(&s, from_heartbeat(2, 3, 1, 0)), STATUS_OK);
+    lose(&s, 2);
+    s.now_ms += SOLO_TIMEOUT_MS / 2;
+    assert_int_equal(solo_receive(&s, from_heartbeat(2, 3, 2, 0)), STATUS_OK);
+    assert_true(raft_deadline_ms(s.raft) >= s.now_ms + SOLO_TIMEOUT_MS);
+    solo_stop(&s);
+}
+
 /* ---- Pre-votes ------------------------------------------------------------------------------- */
 
 static void asks_before_it_moves_its_term(void **state) {
@@ -590,6 +637,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_between_one_timeout_and_two),
         cmocka_unit_test(hearing_a_leader_starts_the_timer_anew),
+        cmocka_unit_test(a_lost_leader_is_waited_for_one_timeout_and_little_more),
+        cmocka_unit_test(a_lost_peer_that_does_not_lead_changes_nothing),
+        cmocka_unit_test(a_lost_leader_that_speaks_again_is_followed),
         cmocka_unit_test(asks_before_it_moves_its_term),
         cmocka_unit_test(campaigns_once_a_majority_would_vote_for_it),
         cmocka_unit_test(a_yes_of_an_earlier_try_does_not_count),
