@@ -18,9 +18,10 @@ struct target {
     atomic_size_t in_flight;
 };
 
-/* A request on its way. */
+/* A call on its way. */
 struct passage {
-    struct turn_request *request;
+    struct rpc_call *call;
+    struct turn_request *request; /* that may come back; NULL: it is answered in any case */
     struct target *target;
 };
 
@@ -47,34 +48,20 @@ static void give_back(struct forwarder *f, struct turn_request *request) {
 
 /* A write goes to another leader only when this one certainly did nothing with it. */
 static bool is_to_retry(const struct turn_request *request, const struct rpc_outcome *outcome) {
+    if (!request || outcome->code != RPC_UNAVAILABLE)
+        return false;
     bool is_safe = outcome->is_not_applied || !kv_request_is_write(request->request);
-    return outcome->code == RPC_UNAVAILABLE && is_safe &&
-           clock_ms() + RETRY_MS < request->deadline_ms;
-}
-
-static void answer(struct forwarder *f, struct turn_request *request,
-                   const struct rpc_completion *completion) {
-    struct kv_response response;
-    enum status status =
-        rpc_queue_decode(f->queue, completion, request->request->operation, &response);
-    if (status != STATUS_OK)
-        response = (struct kv_response){.status = STATUS_ABORTED, .detail = "a garbled answer"};
-    rpc_reply(f->call_of(request), &response);
+    return is_safe && clock_ms() + RETRY_MS < request->deadline_ms;
 }
 
 static void take(struct forwarder *f, const struct rpc_completion *completion) {
     struct passage *passage = completion->tag;
-    struct turn_request *request = passage->request;
     atomic_fetch_sub(&passage->target->in_flight, 1);
-    free(passage);
-    if (completion->outcome.code == RPC_OK)
-        answer(f, request, completion);
-    else if (is_to_retry(request, &completion->outcome))
-        give_back(f, request);
+    if (is_to_retry(passage->request, &completion->outcome))
+        give_back(f, passage->request);
     else
-        rpc_reply(f->call_of(request),
-                  &(struct kv_response){.status = STATUS_UNAVAILABLE,
-                                        .is_not_applied = completion->outcome.is_not_applied});
+        rpc_reply_forwarded(passage->call, completion);
+    free(passage);
     atomic_fetch_sub(&f->in_flight, 1);
 }
 
@@ -128,34 +115,46 @@ static struct target *target_for(struct forwarder *f, const char *address) {
     return target;
 }
 
-static enum status send(struct forwarder *f, struct turn_request *request, struct target *target) {
-    struct passage *passage = malloc(sizeof *passage);
-    if (!passage)
+static enum status send(struct forwarder *f, struct target *target, uint64_t timeout_ms,
+                        const struct passage *passage) {
+    struct passage *copy = malloc(sizeof *copy);
+    if (!copy)
         return STATUS_NO_MEMORY;
-    *passage = (struct passage){.request = request, .target = target};
+    *copy = *passage;
     atomic_fetch_add(&f->in_flight, 1);
     atomic_fetch_add(&target->in_flight, 1);
-    enum status status = rpc_client_start(target->client, request->request,
-                                          request->deadline_ms - clock_ms(), passage);
+    enum status status = rpc_client_forward(target->client, copy->call, timeout_ms, copy);
     if (status == STATUS_OK)
         return STATUS_OK;
     atomic_fetch_sub(&f->in_flight, 1);
     atomic_fetch_sub(&target->in_flight, 1);
-    free(passage);
+    free(copy);
     return status;
 }
 
 /* Without a connection nothing is sent, so that it is certain that nothing was. */
-static enum status start(struct forwarder *f, struct turn_request *request, const char *address) {
-    struct target *target = address ? target_for(f, address) : NULL;
-    if (!target || !rpc_client_is_connected(target->client) || request->deadline_ms <= clock_ms())
+static enum status start(struct forwarder *f, struct passage *passage, uint64_t deadline_ms,
+                         const char *address) {
+    uint64_t now_ms = clock_ms();
+    passage->target = address ? target_for(f, address) : NULL;
+    if (!passage->target || !rpc_client_is_connected(passage->target->client) ||
+        deadline_ms <= now_ms)
         return STATUS_UNAVAILABLE;
-    return send(f, request, target);
+    return send(f, passage->target, deadline_ms - now_ms, passage);
 }
 
 void forwarder_send(struct forwarder *f, struct turn_request *request, const char *address) {
-    if (start(f, request, address) != STATUS_OK)
+    struct passage passage = {.call = f->call_of(request), .request = request};
+    if (start(f, &passage, request->deadline_ms, address) != STATUS_OK)
         give_back(f, request);
+}
+
+void forwarder_send_call(struct forwarder *f, struct rpc_call *call, uint64_t deadline_ms,
+                         const char *address) {
+    struct passage passage = {.call = call};
+    enum status status = start(f, &passage, deadline_ms, address);
+    if (status != STATUS_OK)
+        rpc_reply_status(call, status, true, "the leader cannot be reached");
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */

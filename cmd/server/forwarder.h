@@ -17,9 +17,14 @@ MUST_USE enum status forwarder_new(struct inbox *inbox,
  * the server of the calls is freed. */
 void forwarder_free(struct forwarder *forwarder);
 
-/* From the loop: pass it on to a node's address, NULL when that is not known. It is answered, or
- * comes back through the inbox a little later: it was certainly not taken, and there may be another
- * leader by then. */
+/* Both from the loop, with a node's address, NULL when that is not known. */
+
+/* Pass a request on. It is answered, or comes back through the inbox a little later: it was
+ * certainly not taken, and there may be another leader by then. */
 void forwarder_send(struct forwarder *forwarder, struct turn_request *request, const char *address);
+
+/* Pass any other call on, and answer it. */
+void forwarder_send_call(struct forwarder *forwarder, struct rpc_call *call, uint64_t deadline_ms,
+                         const char *address);
 
 #endif

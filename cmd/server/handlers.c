@@ -18,6 +18,7 @@ static enum status on_request(void *context, struct rpc_call *rpc, const struct 
     call->request.event.kind = TURN_REQUEST;
     call->request.request = request;
     call->request.deadline_ms = clock_ms() + wait_ms;
+    call->request.is_forwarded = rpc_call_is_forwarded(rpc);
     return inbox_post_request(&s->inbox, &call->request.event);
 }
 
@@ -85,17 +86,12 @@ struct rpc_handlers server__handlers(struct server *s) {
                                  .on_request = on_request,
                                  .on_snapshot = on_snapshot,
                                  .on_status = server__read_status,
+                                 .on_order = server__on_order,
+                                 .on_members = server__on_members,
                                  .on_install = on_install,
                                  .links = {.on_link_up = on_link_up,
                                            .on_link_hello = on_link_hello,
                                            .on_link_message = on_link_message,
                                            .on_link_bytes = on_link_bytes,
                                            .on_link_down = on_link_down}};
-}
-
-void server__order_done(struct turn_order *order) {
-    (void)order;
-}
-void server__refuse_order(struct turn_order *order) {
-    (void)order;
 }

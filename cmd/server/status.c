@@ -58,3 +58,21 @@ void turn__publish(struct turn *t) {
     t->is_status_dirty = false;
     t->ports->publish(t->ports->context, &t->status);
 }
+
+/* ---- For people ------------------------------------------------------------------------------ */
+
+const struct raft_configuration *turn_configuration(const struct turn *t) {
+    return raft_configuration(t->raft);
+}
+
+raft_id turn_leader(const struct turn *t) {
+    return raft_status(t->raft)->leader;
+}
+
+raft_index turn_last_index(const struct turn *t) {
+    return raft_status(t->raft)->last_index;
+}
+
+bool turn_peer_status(const struct turn *t, raft_id id, struct raft_peer_status *ret_status) {
+    return raft_status(t->raft)->role == RAFT_LEADER && raft_peer_status(t->raft, id, ret_status);
+}

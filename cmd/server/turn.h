@@ -241,6 +241,12 @@ uint64_t turn_deadline_ms(const struct turn *turn);
  * time; what is more than MEMBERS_MAX between two turns is not looked at. */
 void turn_peer_lost(struct turn *turn, raft_id peer);
 
+/* For people who ask; borrowed until the next turn. */
+const struct raft_configuration *turn_configuration(const struct turn *turn); /* the newest */
+raft_id turn_leader(const struct turn *turn);                                 /* 0: none known */
+raft_index turn_last_index(const struct turn *turn);
+bool turn_peer_status(const struct turn *turn, raft_id id, struct raft_peer_status *ret_status);
+
 /* Whether this node is a member by the newest configuration in its log, and that is older than one
  * at `index`. */
 bool turn_was_member_before(const struct turn *turn, raft_index index);

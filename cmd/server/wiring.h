@@ -5,7 +5,8 @@
  *   founder.c    a blank node on its way into a cluster
  *   lobby.c      requests that came before there was a turn
  *   ports.c      what the turn asks of the world
- *   handlers.c   what clients and nodes ask of this one, on gRPC's threads */
+ *   handlers.c   what clients and nodes ask of this one, on gRPC's threads
+ *   operator.c   what operators ask: who the members are, and to change them */
 #ifndef PHALANX_SERVER_WIRING_H
 #define PHALANX_SERVER_WIRING_H
 
@@ -111,10 +112,15 @@ uint64_t founder_deadline_ms(const struct server *s);
 struct turn_ports server__ports(struct server *s);
 struct mesh_handlers server__mesh_handlers(struct server *s);
 
-/* handlers.c */
-void server__refuse_requests(struct turn_events *requests, const char *detail);
+/* operator.c */
 void server__order_done(struct turn_order *order);
 void server__refuse_order(struct turn_order *order);
+enum status server__on_order(void *context, struct rpc_call *rpc, const struct rpc_order *order,
+                             uint64_t wait_ms);
+enum status server__on_members(void *context, struct rpc_call *rpc, uint64_t wait_ms);
+
+/* handlers.c */
+void server__refuse_requests(struct turn_events *requests, const char *detail);
 struct rpc_call *server__call_of(struct turn_request *request);
 struct rpc_handlers server__handlers(struct server *s);
 /* For the debug room as well. */
