@@ -15,13 +15,19 @@ _OPTIONS = [
 ]
 
 
+# How gRPC fails a call that no connection has taken.
+_NEVER_SENT = "failed to connect to all addresses"
+
+
 class CallFailed(Exception):
-    """code is a grpc.StatusCode; is_not_applied: the server's mark; metadata: the trailing one."""
+    """code is a grpc.StatusCode; is_not_applied: the server's mark; was_not_sent: there was no
+    connection; metadata: the trailing one."""
 
     def __init__(self, method, error):
         self.code = error.code()
         self.detail = error.details() or ""
         self.metadata = {key: value for key, value in error.trailing_metadata() or ()}
+        self.was_not_sent = self.detail.startswith(_NEVER_SENT)
         self.is_not_applied = self.metadata.get("phalanx-outcome") == "not-applied"
         mark = ", not applied" if self.is_not_applied else ""
         super().__init__(f"{method}: {self.code.name}{mark}: {self.detail}")
