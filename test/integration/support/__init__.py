@@ -25,6 +25,8 @@ command that replays it (PHALANX_SEED). `story.rounds(n)` is n, or PHALANX_ROUND
     server.client()                calls by grpcio; a failed one raises CallFailed (client.py)
     story.load(server, ledger)     writers in the background that note each write's fate (load.py)
     ledger.verify(server)          every acknowledged write is there, no refused one is
+    story.cluster(5, NAME=value)   that many nodes, and the links between them (cluster.py, links.py)
+    Clients(History(story), it)    record what they do; history.check() judges it (history.py)
     story.disk(megabytes)          a filesystem of its own, which can lose its power (disk.py)
     raise Skip("why")              exit status 77 when nothing else ran
 

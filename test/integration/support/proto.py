@@ -23,6 +23,9 @@ def _make():
 
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # its fork handlers can hang
 
+# A channel without a call under way looks this often whether its connection has come about.
+os.environ.setdefault("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "50")
+
 try:
     import google.protobuf  # noqa: F401
     import grpc  # noqa: F401

@@ -76,6 +76,11 @@ class Story:
         self.at_end(server.end)
         return server
 
+    def cluster(self, size, **settings):
+        from support.cluster import Cluster
+
+        return Cluster(self, size, **settings)
+
     def ledger(self):
         from support.load import Ledger
 
