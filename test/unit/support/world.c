@@ -10,18 +10,69 @@
 
 static void send(void *context, const struct raft_message *message,
                  const struct raft_entry *entries, size_t count) {
-    (void)context, (void)message, (void)entries, (void)count;
-    fail_msg("a sole voter speaks to nobody");
+    struct world *w = context;
+    (void)entries;
+    if (message->kind == RAFT_APPEND)
+        assert_int_equal(count, message->append.last_index - message->append.prev_index);
+    assert_true(w->members.count > 1); /* a sole voter speaks to nobody */
+    w->sent[w->sent_count++ % WORLD_SENT_MAX] = *message;
+}
+
+static void message_done(void *context, struct turn_message *message) {
+    struct world *w = context;
+    w->messages_done++;
+    free(message);
+}
+
+static void order_done(void *context, struct turn_order *order) {
+    struct world *w = context;
+    (void)order;
+    w->orders_done++;
+}
+
+static void forward(void *context, struct turn_request *request, raft_id leader) {
+    struct world_client *client = (struct world_client *)request;
+    (void)context;
+    assert_false(client->is_answered);
+    client->is_forwarded = true;
+    client->forwarded_to = leader;
+}
+
+static void take_members(void *context, const struct raft_configuration *configuration) {
+    struct world *w = context;
+    w->told = *configuration;
+    w->told_count++;
+}
+
+static void transfer(void *context, struct turn_transfer *transfer) {
+    struct world *w = context;
+    assert_true(w->transfer_count < MEMBERS_MAX);
+    w->transfers[w->transfer_count++] = transfer;
+}
+
+static void install(void *context, struct turn_install *install) {
+    struct world *w = context;
+    assert_null(w->install);
+    w->install = install;
+}
+
+static void install_done(void *context, struct turn_install *install, enum status status) {
+    struct world *w = context;
+    (void)install;
+    w->installs_done++;
+    w->install_status = status;
 }
 
 static void log_submit(void *context, struct turn_batch *batch) {
     struct world *w = context;
+    assert_null(w->install);
     STAILQ_INSERT_TAIL(&w->batches, &batch->event, link);
 }
 
 static void log_cut(void *context, struct turn_cut *cut) {
     struct world *w = context;
     assert_null(w->cut);
+    assert_null(w->install);
     w->cut = cut;
 }
 
@@ -88,16 +139,25 @@ struct world *world_new(void) {
     w->base = memory_base_new();
     w->first_index = 1;
     w->now_ms = 1000;
+    w->members =
+        (struct raft_configuration){.count = 1, .members = {{.id = 7, .rights = RAFT_VOTER_NEW}}};
     w->config = (struct turn_config){
         .ports = {.context = w,
                   .send = send,
+                  .message_done = message_done,
+                  .order_done = order_done,
                   .log_submit = log_submit,
                   .log_cut = log_cut,
                   .log_read = log_read,
                   .state_flush = state_flush,
                   .room_check = room_check,
                   .reply = reply,
+                  .forward = forward,
+                  .members = take_members,
                   .snapshot = snapshot,
+                  .transfer = transfer,
+                  .install = install,
+                  .install_done = install_done,
                   .publish = publish,
                   .fail = give_up},
         .identity = {.id = 7, .cluster_id = 9, .name = "node-0"},
@@ -147,7 +207,8 @@ void world_boot(struct world *w) {
         .runs = runs,
         .run_count = run_count,
         .last_index = w->last_index,
-        .configuration = {.count = 1, .members = {{.id = 7, .rights = RAFT_VOTER_NEW}}},
+        .configuration = w->members,
+        .configuration_before = w->members,
         .election_timeout_ms = 1000,
         .heartbeat_ms = 300,
         .silence_ms = w->hard.term == 0 ? 0 : 1000,
@@ -197,6 +258,13 @@ struct world_client *world_get(struct world *w, const char *key) {
     return world_ask(w, &request, REQUEST_WAIT_MS_MAX);
 }
 
+void world_comes_back(struct world *w, struct world_client *client, uint64_t not_before_ms) {
+    assert_true(client->is_forwarded);
+    client->is_forwarded = false;
+    client->turn.not_before_ms = not_before_ms;
+    STAILQ_INSERT_TAIL(&w->inbox, &client->turn.event, link);
+}
+
 /* ---- The clock and the turn ------------------------------------------------------------------ */
 
 void world_turn(struct world *w) {
@@ -220,6 +288,10 @@ void world_elapse(struct world *w, uint64_t ms) {
 static void store(struct world *w, const struct kv_log_batch *batch) {
     if (batch->hard)
         w->hard = *batch->hard;
+    if (batch->truncate_from != 0 && batch->truncate_from <= w->last_index) {
+        forget_entries(w, batch->truncate_from, w->last_index);
+        w->last_index = batch->truncate_from - 1;
+    }
     for (size_t i = 0; i < batch->entry_count; i++) {
         const struct raft_entry *entry = &batch->entries[i];
         assert_int_equal(entry->index, w->last_index + 1);
@@ -288,6 +360,13 @@ void world_room_answers(struct world *w) {
     room->log_has_room = !w->is_full;
     room->state_has_room = !w->is_full;
     STAILQ_INSERT_TAIL(&w->inbox, &room->event, link);
+}
+
+void world_forget_log(struct world *w, raft_index index, raft_term term, bool is_kept) {
+    forget_entries(w, w->first_index, is_kept ? index : w->last_index);
+    w->first_index = index + 1;
+    w->last_index = is_kept ? w->last_index : index;
+    w->cut_term = term;
 }
 
 static bool is_idle(const struct world *w) {
