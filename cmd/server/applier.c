@@ -92,11 +92,12 @@ void turn__flush(struct turn *t) {
     t->ports->state_flush(t->ports->context, &t->flush);
 }
 
-static void serve_snapshots(struct turn *t) {
+/* A server that stops cuts its streams off, so they need not wait for a flush that may not come. */
+void turn__snapshots_serve(struct turn *t) {
     struct turn_snapshot *snapshot = TAILQ_FIRST(&t->snapshots);
     while (snapshot) {
         struct turn_snapshot *next = TAILQ_NEXT(snapshot, link);
-        if (snapshot->index <= t->flushed_index) {
+        if (snapshot->index <= t->flushed_index || t->is_stopping) {
             TAILQ_REMOVE(&t->snapshots, snapshot, link);
             t->ports->snapshot(t->ports->context, snapshot);
         }
@@ -122,11 +123,11 @@ void turn__flush_done(struct turn *t, struct turn_flush *flush) {
         t->ports->fail(t->ports->context, status, index);
     t->is_flushing = false;
     t->flushed_index = index;
-    serve_snapshots(t);
+    turn__snapshots_serve(t);
 }
 
 void turn__snapshot(struct turn *t, struct turn_snapshot *snapshot) {
     snapshot->index = applied_index(t);
     TAILQ_INSERT_TAIL(&t->snapshots, snapshot, link);
-    serve_snapshots(t);
+    turn__snapshots_serve(t);
 }

@@ -112,6 +112,7 @@ static void replace_machine(struct turn *t, const struct turn_install *install) 
         t->ports->fail(t->ports->context, status, install->index);
     t->flushed_index = install->index;
     turn__tell_members(t);
+    turn__snapshots_serve(t);
 }
 
 void turn__installed(struct turn *t, struct turn_install *install) {

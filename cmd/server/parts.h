@@ -141,6 +141,7 @@ void turn__flush(struct turn *t);
 void turn__flush_done(struct turn *t, struct turn_flush *flush);
 uint64_t turn__flush_deadline_ms(const struct turn *t);
 void turn__snapshot(struct turn *t, struct turn_snapshot *snapshot);
+void turn__snapshots_serve(struct turn *t); /* those that the state on disk has come up to */
 
 /* install.c */
 void turn__transfer_begin(struct turn *t, raft_id peer);

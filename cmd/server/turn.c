@@ -81,6 +81,7 @@ static void stop(struct turn *t) {
     t->is_stopping = true;
     t->stop_deadline_ms = t->now_ms + t->config.stop_ms;
     t->handover_deadline_ms = t->now_ms + 2 * t->config.raft.election_timeout_ms;
+    turn__snapshots_serve(t);
 }
 
 /* Each kind of event lies at the start of the struct that it announces. */
