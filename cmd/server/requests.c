@@ -84,8 +84,9 @@ static void write_request(struct turn *t, struct turn_request *request) {
         enlist(t, &t->pending, request);
     } else if (status == STATUS_NOT_LEADER) {
         go_to_leader(t, request);
-    } else if (status == STATUS_BUSY) {
-        refuse(t, request, STATUS_UNAVAILABLE, "leadership is being handed over");
+    } else if (status ==
+               STATUS_BUSY) { /* leadership is being handed over: there is a leader soon */
+        enlist(t, &t->waiting, request);
     } else {
         refuse(t, request, STATUS_OVERLOAD, "too much is not yet committed");
     }

@@ -173,6 +173,8 @@ static void watch_leader(struct turn *t) {
     bool is_led = has_leader(t);
     if (is_led)
         turn__requests_resume(t);
+    else
+        t->retry_ms = UINT64_MAX; /* a new leader is asked as soon as there is one */
     t->status.is_ready = is_led && is_caught_up(t);
 }
 
