@@ -56,7 +56,10 @@ static raft_index least(raft_index a, raft_index b) {
     return a < b ? a : b;
 }
 
+/* Before the end, what others go on writing is left for the next start. */
 void turn__apply(struct turn *t) {
+    if (t->has_final_flush)
+        return;
     raft_index next = applied_index(t) + 1;
     raft_index last = least(t->commit_to, next - 1 + APPLY_ENTRIES_PER_TURN);
     if (next <= last && next < t->trail.first)
@@ -67,7 +70,8 @@ void turn__apply(struct turn *t) {
 }
 
 bool turn__has_more_to_apply(const struct turn *t) {
-    return applied_index(t) < t->commit_to && kv_machine_has_room(t->machine);
+    return applied_index(t) < t->commit_to && kv_machine_has_room(t->machine) &&
+           !t->has_final_flush;
 }
 
 /* ---- Flushes ------------------------------------------------------------------------------- */
