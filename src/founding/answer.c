@@ -70,6 +70,7 @@ static void accept(struct founding *f, const struct founding_content *c) {
     s->accepted = (struct founding_ballot){0};
     s->value = VALUE_NONE;
     s->configuration = c->configuration;
+    f->held_ms = f->now_ms;
     founding__mark(f);
     founding__become(f, FOUNDING_HOLDING,
                      f->now_ms + founding__random_ms(f, PATIENCE_RETRIES, 2 * PATIENCE_RETRIES));
@@ -185,6 +186,9 @@ enum status founding__receive(struct founding *f, raft_id from, const struct fou
     if (contradicts_held(f, c) || (c->kind == FOUNDING_PROPOSE && !proposal_is_for_us(f, from, c)))
         return STATUS_INVALID;
     note_number(f, c);
+    size_t place = founding__place(f, from);
+    if (place < MEMBERS_MAX)
+        f->heard_ms[place] = f->now_ms;
     switch (c->kind) {
     case FOUNDING_PROPOSE:
     case FOUNDING_ASK:

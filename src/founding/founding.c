@@ -56,6 +56,7 @@ void founding__become(struct founding *f, enum founding_role role, uint64_t limi
         return;
     f->left = 0;
     memset(f->reasons, 0, sizeof f->reasons);
+    memset(f->heard_ms, 0, sizeof f->heard_ms);
 }
 
 /* What a planted bug lets out too early. */
@@ -142,7 +143,7 @@ static void take_config(struct founding *f, const struct founding_config *config
     for (size_t i = 0; f->has_names && i < f->expect; i++)
         memcpy(f->names[i], config->names[i], strlen(config->names[i]));
     f->retry_ms = config->retry_ms;
-    f->start_ms = f->now_ms = config->now_ms;
+    f->start_ms = f->held_ms = f->now_ms = config->now_ms;
     f->random = mix(config->seed, config->self);
     f->cluster_id = config->cluster_id;
     f->has_committed = config->cluster_id != 0 && config->has_committed;
@@ -374,7 +375,7 @@ void founding_advance(struct founding *f) {
 
 static enum status join(struct founding *f, uint64_t cluster_id) {
     struct founding_decision decision = decide(f);
-    if (decision.kind != FOUNDING_JOIN || decision.cluster_id != cluster_id ||
+    if (f->cluster_id != 0 || decision.kind != FOUNDING_JOIN || decision.cluster_id != cluster_id ||
         !is_told(f, &decision))
         return STATUS_BUSY;
     f->cluster_id = cluster_id;

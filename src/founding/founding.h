@@ -99,8 +99,9 @@ enum founding_event_kind {
      * more; don't write. */
     FOUNDING_EVENT_JOINED,
     /* --reset-founding: let go of what this node holds without knowing its outcome; if it has
-     * started it, FOUNDING_DROP follows. STATUS_PRECONDITION: it belongs to a cluster that has
-     * committed an entry, or that it joined. */
+     * started it, FOUNDING_DROP follows. To be stepped with the engine stopped: it must not
+     * acknowledge what is about to be dropped. STATUS_PRECONDITION: it belongs to a cluster that
+     * has committed an entry, or that it joined. */
     FOUNDING_EVENT_RESET,
 };
 

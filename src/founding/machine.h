@@ -159,11 +159,13 @@ struct founding {
     uint32_t answered;             /* members, by their place: said yes to the current step */
     uint32_t left;                 /* members that said so */
     enum founding_reason reasons[MEMBERS_MAX];
-    uint64_t act_ms;     /* send or ask again */
-    uint64_t limit_ms;   /* of the role: cancel, or lose patience; UINT64_MAX: none */
-    uint64_t propose_ms; /* not before */
-    bool is_eligible;    /* to propose, as of the last step */
-    uint64_t choice;     /* a digest of the members that it would propose */
+    uint64_t held_ms;               /* since when, in this process */
+    uint64_t heard_ms[MEMBERS_MAX]; /* a message of the member came; 0: none did */
+    uint64_t act_ms;                /* send or ask again */
+    uint64_t limit_ms;              /* of the role: cancel, or lose patience; UINT64_MAX: none */
+    uint64_t propose_ms;            /* not before */
+    bool is_eligible;               /* to propose, as of the last step */
+    uint64_t choice;                /* a digest of the members that it would propose */
 
     uint64_t seen_number; /* the highest that anyone told of */
     uint32_t seen_round;
@@ -209,8 +211,8 @@ struct founding_candidates {
 MUST_USE enum status founding__sighted(struct founding *f, const struct founding_node *node);
 void founding__silent(struct founding *f, raft_id id);
 void founding__candidates(const struct founding *f, struct founding_candidates *ret_candidates);
-/* Whether it is silent for long, and another node bears its name. */
-bool founding__was_wiped(const struct founding *f, raft_id id, const char *name);
+/* Whether it is silent for long, since `since_ms` at least, and another node bears its name. */
+bool founding__was_wiped(const struct founding *f, raft_id id, const char *name, uint64_t since_ms);
 /* A founded node, in sight or silent; NULL: none. */
 const struct founding_sighting *founding__founded(const struct founding *f);
 /* The one founded cluster in sight; 0: none, or several. */

@@ -1,10 +1,14 @@
 #include "founding/machine.h"
 
-static struct founding_sighting *find(struct founding *f, raft_id id) {
+static const struct founding_sighting *find(const struct founding *f, raft_id id) {
     for (size_t i = 0; i < f->node_count; i++)
         if (f->nodes[i].id == id)
             return &f->nodes[i];
     return NULL;
+}
+
+static struct founding_sighting *find_to_change(struct founding *f, raft_id id) {
+    return (struct founding_sighting *)find(f, id);
 }
 
 static struct founding_sighting *longest_silent(struct founding *f) {
@@ -26,7 +30,7 @@ enum status founding__sighted(struct founding *f, const struct founding_node *no
     if (node->id == 0 || node->id == f->state.self || name_bytes == 0 ||
         name_bytes == NAME_BYTES_MAX)
         return STATUS_INVALID;
-    struct founding_sighting *s = find(f, node->id);
+    struct founding_sighting *s = find_to_change(f, node->id);
     if (!s) {
         s = make_room(f);
         if (!s)
@@ -43,7 +47,7 @@ enum status founding__sighted(struct founding *f, const struct founding_node *no
 }
 
 void founding__silent(struct founding *f, raft_id id) {
-    struct founding_sighting *s = find(f, id);
+    struct founding_sighting *s = find_to_change(f, id);
     if (!s || !s->is_in_sight)
         return;
     s->is_in_sight = false;
@@ -90,8 +94,10 @@ void founding__candidates(const struct founding *f, struct founding_candidates *
     }
 }
 
+/* Another node in sight, or this one itself, bears the name. Which of the two came into sight first
+ * tells nothing: after a restart they are sighted in any order. */
 static bool has_other(const struct founding *f, raft_id id, const char *name) {
-    if (id != f->state.self && strcmp(name, f->name) == 0)
+    if (strcmp(name, f->name) == 0)
         return true;
     for (size_t i = 0; i < f->node_count; i++)
         if (f->nodes[i].is_in_sight && f->nodes[i].id != id && strcmp(f->nodes[i].name, name) == 0)
@@ -99,27 +105,23 @@ static bool has_other(const struct founding *f, raft_id id, const char *name) {
     return false;
 }
 
-/* One that was not sighted since this node's start has been silent since then. */
-static bool is_silent_for_long(const struct founding *f, raft_id id) {
-    uint64_t since_ms = f->start_ms;
-    for (size_t i = 0; i < f->node_count; i++)
-        if (f->nodes[i].id == id) {
-            if (f->nodes[i].is_in_sight)
-                return false;
-            since_ms = f->nodes[i].silent_ms;
-        }
-    return f->now_ms - since_ms >= GONE_RETRIES * f->retry_ms;
-}
-
-bool founding__was_wiped(const struct founding *f, raft_id id, const char *name) {
-    return id != f->state.self && has_other(f, id, name) && is_silent_for_long(f, id);
+/* One that was never sighted has been silent since `since_ms`: where a predecessor is still taken
+ * for alive, its own news may only be late. */
+bool founding__was_wiped(const struct founding *f, raft_id id, const char *name,
+                         uint64_t since_ms) {
+    const struct founding_sighting *s = find(f, id);
+    if (id == f->state.self || (s && s->is_in_sight))
+        return false;
+    if (s && s->silent_ms > since_ms)
+        since_ms = s->silent_ms;
+    return f->now_ms - since_ms >= GONE_RETRIES * f->retry_ms && has_other(f, id, name);
 }
 
 const struct founding_sighting *founding__founded(const struct founding *f) {
     const struct founding_sighting *found = NULL;
     for (size_t i = 0; i < f->node_count; i++) {
         const struct founding_sighting *s = &f->nodes[i];
-        if (s->cluster_id == 0 || founding__was_wiped(f, s->id, s->name))
+        if (s->cluster_id == 0 || founding__was_wiped(f, s->id, s->name, f->start_ms))
             continue;
         if (!found || (s->is_in_sight && !found->is_in_sight))
             found = s;

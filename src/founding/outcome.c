@@ -80,7 +80,8 @@ void founding__count_gone(struct founding *f) {
     size_t gone = 0;
     for (size_t i = 0; i < configuration->count; i++) {
         const struct raft_member *member = &configuration->members[i];
-        gone += ((f->left >> i) & 1) || founding__was_wiped(f, member->id, member->name);
+        uint64_t since_ms = f->heard_ms[i] > f->held_ms ? f->heard_ms[i] : f->held_ms;
+        gone += ((f->left >> i) & 1) || founding__was_wiped(f, member->id, member->name, since_ms);
     }
     if (2 * gone >= configuration->count || (PLANTED(drop_when_one_is_gone) && gone > 0))
         founding__close(f);
@@ -93,15 +94,21 @@ static bool shares_member(const struct raft_configuration *a, const struct raft_
     return false;
 }
 
-/* Another started cluster with a member of the held one: that member has let go of the held one,
- * and so it is dead. */
+/* Another started cluster with a higher number and a member of the held one: that member has let go
+ * of the held one or never accepted it, and so it is dead. With a lower number it proves nothing:
+ * it may be late news of a cluster that was dropped before the held one was proposed. */
+static bool proves_dead(const struct founding_state *s, const struct founding_content *c) {
+    return (c->key.number >= s->key.number || PLANTED(late_news)) &&
+           shares_member(&s->configuration, &c->configuration);
+}
+
 void founding__recv_started(struct founding *f, const struct founding_content *c) {
     const struct founding_state *s = &f->state;
     if (!s->is_held || s->is_started)
         return;
     if (founding__is_held(f, c->key))
         founding__become_started(f);
-    else if (shares_member(&s->configuration, &c->configuration))
+    else if (proves_dead(s, c))
         founding__close(f);
 }
 

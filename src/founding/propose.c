@@ -26,6 +26,7 @@ void founding__propose(struct founding *f) {
         return;
     CHECK(!s->is_held);
     s->is_held = true;
+    f->held_ms = f->now_ms;
     s->key = (struct founding_key){.proposer = s->self, .number = above + 1};
     s->floor = s->key.number;
     s->promised = (struct founding_ballot){.leader = s->self};

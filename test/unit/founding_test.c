@@ -579,6 +579,7 @@ static void joins_only_what_it_was_told_to(void **state) {
     assert_int_equal(step(&nodes[1], joined), STATUS_BUSY);
     joined.cluster_id = 77;
     assert_int_equal(step(&nodes[1], joined), STATUS_OK);
+    assert_int_equal(step(&nodes[1], joined), STATUS_BUSY); /* it has */
     assert_waits(&nodes[1], "");
     assert_int_equal(propose_to(&nodes[1], 10, 1), STATUS_OK);
     assert_int_equal(sent(&nodes[1], FOUNDING_REFUSED), 1);
