@@ -51,7 +51,7 @@ static bool is_as_expected(const struct founding *f, const struct raft_configura
 static enum founding_reason refusal(const struct founding *f, const struct raft_configuration *c) {
     struct founding_candidates candidates;
     founding__candidates(f, &candidates);
-    if (f->state.is_held && !PLANTED(accept_two))
+    if (f->state.is_held && !(PLANTED(accept_two) && f->role == FOUNDING_HOLDING))
         return REASON_HOLDS;
     if (f->cluster_id != 0 || founding__founded(f))
         return REASON_FOUNDED;

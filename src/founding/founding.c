@@ -356,6 +356,8 @@ static void note_told(struct founding *f) {
     case FOUNDING_DROP:
         f->cluster_id = 0;
         f->has_committed = false;
+        f->state.dropped_cluster = 0; /* it may join the same one later */
+        founding__mark(f);
         break;
     }
     reconsider(f);

@@ -139,9 +139,10 @@ enum founding_decision_kind {
      * durable here before it was told, and is told again after a restart until the store has it. */
     FOUNDING_FOUND,
     /* The cluster `cluster_id` that this node started can have no majority and has committed
-     * nothing that this node knows of, or its operator has reset it: empty the log, forget the
-     * cluster's id (the identity stays), run no engine. Durable here first; told again after a
-     * restart while the store still has that cluster's id. */
+     * nothing that this node knows of, or its operator has reset it: stop the engine, empty the
+     * log, forget the cluster's id (the identity stays). That has to be on the disk before
+     * founding_advance(). Durable here first; told again after a restart while the store still has
+     * that cluster's id. */
     FOUNDING_DROP,
 };
 

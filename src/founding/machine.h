@@ -94,7 +94,7 @@ struct founding_state {
     raft_id self;
     uint64_t floor;           /* never accepts a number up to this (again) */
     uint64_t reset_floor;     /* up to this, it cannot say "dead": its operator made it let go */
-    uint64_t dropped_cluster; /* the last that it started and dropped; 0: none */
+    uint64_t dropped_cluster; /* that it started and dropped, and the store may have; 0: none */
     bool is_held;             /* the rest counts only then */
     bool is_started;
     struct founding_key key;

@@ -47,6 +47,8 @@ static void cut_some(struct world *w) {
 }
 
 static void pause(struct world *w, struct machine *m) {
+    if (m->paused_until_ms > w->now_ms)
+        return; /* what waits for its end must stay in order */
     m->paused_until_ms = w->now_ms + sim_random_below(&w->random, 80 * w->retry_ms);
     LOG(w, "%s is paused", m->name);
 }
@@ -67,7 +69,8 @@ void faults_next(struct world *w) {
     case 9: pause(w, m); break;
     default: memset(w->is_cut, 0, sizeof w->is_cut); break;
     }
-    events_add(w, sim_random_below(&w->random, (w->faults_end_ms - w->now_ms) / 4 + w->retry_ms),
+    events_add(w,
+               sim_random_below(&w->random, (w->faults_end_ms - w->now_ms) / w->pace + w->retry_ms),
                (struct event){.kind = EVENT_FAULT});
 }
 
@@ -75,6 +78,4 @@ void faults_end(struct world *w) {
     LOG(w, "no more faults");
     w->has_faults = false;
     memset(w->is_cut, 0, sizeof w->is_cut);
-    for (size_t i = 0; i < w->machine_count; i++)
-        w->machines[i].paused_until_ms = 0;
 }

@@ -95,7 +95,8 @@ static void obey(struct world *w, struct machine *m, const struct founding_decis
     case FOUNDING_DROP:
         check_drop(w, m, decision->cluster_id);
         m->disk.has_committed = false;
-        write_store(w, m, 0);
+        m->disk.cluster_id = m->cluster_id = 0;
+        m->is_writing_store = false;
         break;
     }
 }
@@ -240,8 +241,10 @@ void machine_handle(struct world *w, struct machine *m, const struct event *even
         break;
     case EVENT_RECORD: record_is_durable(w, m, event->number); break;
     case EVENT_STORE:
+        if (m->cluster_id != event->number)
+            break; /* dropped meanwhile */
         m->disk.cluster_id = event->number;
-        m->is_writing_store = m->cluster_id != event->number;
+        m->is_writing_store = false;
         break;
     case EVENT_JOIN: join(w, m, event->number); break;
     case EVENT_FAULT:

@@ -1,4 +1,5 @@
 /* founding-sim: blank machines found a cluster, a seed each. */
+#include "founding/duel.h"
 #include "founding/world.h"
 
 #include <getopt.h>
@@ -118,6 +119,9 @@ int main(int argc, char **argv) {
     struct totals totals = {0};
     for (uint64_t seed = s.first; seed <= s.last; seed++) {
         world_run(w, seed, s.is_verbose);
+        const char *failure = duel_run(seed);
+        if (failure)
+            world_fail(w, "in a duel: %s", failure);
         add(&totals, w);
         report(&s, w);
         if (w->has_failed && !s.goes_on)

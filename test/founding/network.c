@@ -6,6 +6,10 @@ static bool has_luck(struct world *w, uint64_t percent) {
     return w->has_faults && sim_random_percent(&w->random, percent);
 }
 
+static bool is_ambushed(const struct world *w, const struct founding_message *message) {
+    return (w->ambushed >> (message->bytes.data[1] % 64)) & 1;
+}
+
 static void post(struct world *w, struct machine *from, const struct founding_message *message) {
     struct event event = {.kind = EVENT_MESSAGE,
                           .from = machine_identity(w, from)->id,
@@ -15,9 +19,17 @@ static void post(struct world *w, struct machine *from, const struct founding_me
     CHECK(event.bytes);
     memcpy(event.bytes, message->bytes.data, event.len);
     uint64_t delay_ms = sim_random_latency(&w->random, w->latency_ms);
-    if (has_luck(w, w->lateness))
-        delay_ms += sim_random_below(&w->random, 100 * w->retry_ms);
+    if (has_luck(w, is_ambushed(w, message) ? w->ambush : w->lateness))
+        delay_ms += sim_random_below(&w->random, 150 * w->retry_ms);
     events_add(w, delay_ms, event);
+}
+
+/* At the worst moment: it has said so much, and then nothing for long. */
+static void strike(struct world *w, struct machine *m) {
+    if (m->paused_until_ms > w->now_ms || !has_luck(w, w->ambush / 4))
+        return;
+    m->paused_until_ms = w->now_ms + sim_random_below(&w->random, 150 * w->retry_ms);
+    LOG(w, "%s is paused after a message", m->name);
 }
 
 void network_send(struct world *w, struct machine *from, const struct founding_message *message) {
@@ -25,7 +37,9 @@ void network_send(struct world *w, struct machine *from, const struct founding_m
     LOG(w, "%s to %016llx: kind %u, %016llx", from->name, (unsigned long long)message->to,
         message->bytes.data[1], (unsigned long long)message->bytes.data[10]);
     w->digest = sim_mix(w->digest, message->to ^ message->bytes.len ^ message->bytes.data[1]);
-    if (has_luck(w, w->loss))
+    if (is_ambushed(w, message))
+        strike(w, from);
+    if (has_luck(w, w->loss) || (is_ambushed(w, message) && has_luck(w, w->ambush / 2)))
         return;
     post(w, from, message);
     if (has_luck(w, w->duplication))

@@ -51,7 +51,11 @@ static void choose_weather(struct world *w) {
     w->duplication = one_in(w, 2, between(w, 1, 40));
     w->lateness = one_in(w, 2, between(w, 1, 30));
     w->crash_ppm = one_in(w, 2, between(w, 1000, 60000));
-    w->faults_end_ms = 1 + between(w, 5, one_in(w, 2, 1) ? 60 : 500) * w->retry_ms;
+    w->ambushed = one_in(w, 4, 1) ? 0 : sim_random_next(&w->random) & sim_random_next(&w->random);
+    w->ambush = between(w, 20, 95);
+    w->faults_end_ms = 1 + between(w, 5, one_in(w, 2, 1) ? 60 : 600) * w->retry_ms;
+    w->is_careless = one_in(w, 10, 1);
+    w->pace = between(w, 1, 12);
     w->has_faults = true;
 }
 
@@ -126,6 +130,8 @@ static void run(struct world *w) {
         handle(w, &event);
         if (w->has_faults)
             continue;
+        if (w->is_careless && w->now_ms > w->faults_end_ms + 150 * w->retry_ms)
+            return;
         if (check_is_settled(w)) {
             w->settled_ms = w->now_ms;
             return;

@@ -104,10 +104,14 @@ struct world {
     size_t machine_count, expect;
     uint64_t retry_ms;
     /* The weather, by seed. */
-    bool has_faults; /* now */
+    bool has_faults;  /* now */
+    bool is_careless; /* committed clusters may be wiped away: nothing has to come of it */
     uint64_t faults_end_ms;
     uint64_t loss, duplication, lateness, crash_ppm, pause; /* percent but for the one */
     uint64_t latency_ms, sync_ms;
+    uint64_t ambushed; /* kinds of messages, a bit each, that suffer more than others: */
+    uint64_t ambush;   /* so many percent of them are late, some lost, or the last word for long */
+    uint64_t pace;     /* of faults: higher is faster */
     size_t wipes_left, losses_left, resets_left;
     bool is_cut[MACHINES_MAX][MACHINES_MAX]; /* from, to */
 
