@@ -133,28 +133,31 @@ static enum status send(struct forwarder *f, struct target *target, uint64_t tim
 }
 
 /* Without a connection nothing is sent, so that it is certain that nothing was. */
-static enum status start(struct forwarder *f, struct passage *passage, uint64_t deadline_ms,
-                         const char *address) {
-    uint64_t now_ms = clock_ms();
-    passage->target = address ? target_for(f, address) : NULL;
-    if (!passage->target || !rpc_client_is_connected(passage->target->client) ||
-        deadline_ms <= now_ms)
-        return STATUS_UNAVAILABLE;
-    return send(f, passage->target, deadline_ms - now_ms, passage);
-}
-
 void forwarder_send(struct forwarder *f, struct turn_request *request, const char *address) {
+    uint64_t now_ms = clock_ms();
     struct passage passage = {.call = f->call_of(request), .request = request};
-    if (start(f, &passage, request->deadline_ms, address) != STATUS_OK)
+    passage.target = address ? target_for(f, address) : NULL;
+    bool is_connected = passage.target && rpc_client_is_connected(passage.target->client);
+    if (!is_connected || request->deadline_ms <= now_ms ||
+        send(f, passage.target, request->deadline_ms - now_ms, &passage) != STATUS_OK)
         give_back(f, request);
 }
 
+/* Waits for a connection, if need be: nobody tries for it again. */
 void forwarder_send_call(struct forwarder *f, struct rpc_call *call, uint64_t deadline_ms,
                          const char *address) {
+    uint64_t now_ms = clock_ms();
     struct passage passage = {.call = call};
-    enum status status = start(f, &passage, deadline_ms, address);
-    if (status != STATUS_OK)
-        rpc_reply_status(call, status, true, "the leader cannot be reached");
+    passage.target = address ? target_for(f, address) : NULL;
+    if (!passage.target || deadline_ms <= now_ms ||
+        send(f, passage.target, deadline_ms - now_ms, &passage) != STATUS_OK)
+        rpc_reply_status(call, STATUS_UNAVAILABLE, true, "the leader cannot be reached");
+}
+
+void forwarder_warm(struct forwarder *f, const char *address) {
+    struct target *target = address ? target_for(f, address) : NULL;
+    if (target)
+        (void)rpc_client_is_connected(target->client); /* if not, connecting begins */
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */

@@ -27,4 +27,7 @@ void forwarder_send(struct forwarder *forwarder, struct turn_request *request, c
 void forwarder_send_call(struct forwarder *forwarder, struct rpc_call *call, uint64_t deadline_ms,
                          const char *address);
 
+/* There will soon be something to pass on to this address: connect. */
+void forwarder_warm(struct forwarder *forwarder, const char *address);
+
 #endif

@@ -4,6 +4,7 @@
 #include "log.h"
 #include "server/wiring.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,10 +20,14 @@
 static enum status write_decision(struct log_job *job, struct kv_log *log) {
     struct founder_write *write = CONTAINER_OF(job, struct founder_write, job);
     uint8_t payload[RAFT_CONFIGURATION_BYTES_MAX];
+    enum status status =
+        kv_log_note_write(log, bytes_of_text(LABEL_KEY), bytes_of_text(write->label));
+    if (status != STATUS_OK)
+        return status;
     if (write->decision.kind == FOUNDING_JOIN)
         return kv_log_join(log, write->decision.cluster_id);
     size_t len = raft_configuration_encode(&write->decision.configuration, payload, sizeof payload);
-    enum status status = kv_log_found(log, write->decision.cluster_id, bytes_of(payload, len));
+    status = kv_log_found(log, write->decision.cluster_id, bytes_of(payload, len));
     if (status == STATUS_OK)
         log_writer_restart(write->server->log_writer, 2);
     return status;
@@ -64,6 +69,7 @@ static void carry_out(struct server *s, const struct founding_decision *decision
     CHECK(!s->is_deciding);
     s->is_deciding = true;
     *write = (struct founder_write){.server = s, .decision = *decision};
+    snprintf(write->label, sizeof write->label, "%s", mesh_label(s->mesh));
     write->job.write = write_decision;
     write->job.done = loop_event_of(&write->done, decided);
     log_writer_do(s->log_writer, &write->job);

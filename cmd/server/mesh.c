@@ -4,6 +4,7 @@
 #include "server/clock.h"
 #include "server/mesh_parts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A peer that vanished is noticed within about this share of an election timeout, twice: once to
@@ -23,6 +24,8 @@ enum status mesh_new(const struct mesh_config *config, struct mesh **ret_mesh) {
     mesh->config = *config;
     memcpy(mesh->targets, config->targets, config->target_count * sizeof *config->targets);
     mesh->config.targets = mesh->targets;
+    mesh->members = config->members;
+    snprintf(mesh->label, sizeof mesh->label, "%s", config->label);
     mesh->self = (struct gate_self){
         .id = config->identity->id,
         .cluster_id = config->identity->cluster_id,
@@ -118,6 +121,7 @@ void mesh_join(struct mesh *mesh, uint64_t cluster_id) {
 void mesh_set_configuration(struct mesh *mesh, const struct raft_configuration *configuration) {
     struct mesh_link *link;
     mesh->members = *configuration;
+    mesh->are_committed = true;
     LIST_FOREACH (link, &mesh->links, link)
         mesh__link_tell(link);
 }
@@ -148,6 +152,10 @@ void mesh_send_founding(struct mesh *mesh, raft_id to, struct bytes bytes) {
             mesh->dropped_total++;
         return;
     }
+}
+
+const char *mesh_label(const struct mesh *mesh) {
+    return mesh->label;
 }
 
 /* ---- What it knows --------------------------------------------------------------------------- */

@@ -42,10 +42,12 @@ struct mesh_config {
     const char *region;
     const struct mesh_target *targets; /* copied */
     size_t target_count;               /* up to MEMBERS_MAX */
-    uint64_t election_ms;              /* how soon a peer that fell silent must be noticed */
-    struct kv_log *log;                /* borrowed: starts, notes */
-    struct inbox *inbox;               /* borrowed */
-    struct log_writer *writer;         /* borrowed */
+    struct raft_configuration members; /* the newest in the log; count 0: none */
+    bool may_adopt_label;      /* CLUSTER was not given: a founded node's may take its place */
+    uint64_t election_ms;      /* how soon a peer that fell silent must be noticed */
+    struct kv_log *log;        /* borrowed: starts, notes */
+    struct inbox *inbox;       /* borrowed */
+    struct log_writer *writer; /* borrowed */
     struct mesh_handlers handlers;
 };
 
@@ -76,6 +78,10 @@ void mesh_join(struct mesh *mesh, uint64_t cluster_id);
 /* The newest configuration that this node knows to be committed. Whoever is no member of it is told
  * so, and blank nodes are invited: their cluster is alive. */
 void mesh_set_configuration(struct mesh *mesh, const struct raft_configuration *configuration);
+
+/* CLUSTER as it stands: the one it began with, or one that was adopted while this node was blank.
+ */
+const char *mesh_label(const struct mesh *mesh);
 
 /* Whether the turn may have a message; if not, it was given back. */
 bool mesh_lets_in(struct mesh *mesh, struct turn_message *message);

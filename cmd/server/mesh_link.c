@@ -75,7 +75,7 @@ static void send_hello(struct mesh_link *link, const struct gate_hello *said) {
         .refusal = refusal_of(link->gate.state),
     };
     snprintf(hello.software_version, sizeof hello.software_version, "%s", PHALANX_VERSION);
-    snprintf(hello.cluster_label, sizeof hello.cluster_label, "%s", config->label);
+    snprintf(hello.cluster_label, sizeof hello.cluster_label, "%s", link->mesh->label);
     snprintf(hello.name, sizeof hello.name, "%s", config->identity->name);
     snprintf(hello.address, sizeof hello.address, "%s", config->address);
     snprintf(hello.http_address, sizeof hello.http_address, "%s", config->http_address);
@@ -190,7 +190,7 @@ static void send_note(struct mesh_link *link, enum mesh_note note, uint64_t valu
 
 void mesh__link_tell(struct mesh_link *link) {
     const struct mesh *mesh = link->mesh;
-    if (link->is_ended || !link->is_seen || mesh->members.count == 0)
+    if (link->is_ended || !link->is_seen || !mesh->are_committed)
         return;
     if (link->gate.state == GATE_BLANK)
         send_note(link, MESH_INVITE, mesh->config.identity->cluster_id);
@@ -230,18 +230,39 @@ static void meet(struct mesh_link *link, const struct rpc_hello *hello) {
         link->peer->links++;
 }
 
+/* A blank node that was not told which cluster it is for goes by a founded one that its own PEERS
+ * names. */
+static bool may_adopt(const struct mesh_link *link, const struct rpc_hello *hello) {
+    const struct mesh *mesh = link->mesh;
+    return mesh->config.may_adopt_label && mesh->self.cluster_id == 0 && hello->cluster_id != 0 &&
+           !rpc_link_is_incoming(link->rpc);
+}
+
+/* Those of another label are strangers. */
+static bool check_label(struct mesh_link *link, const struct rpc_hello *hello) {
+    struct mesh *mesh = link->mesh;
+    if (strcmp(hello->cluster_label, mesh->label) == 0)
+        return true;
+    if (may_adopt(link, hello)) {
+        snprintf(mesh->label, sizeof mesh->label, "%s", hello->cluster_label);
+        log_info("adopts the label of a founded cluster", log_text("cluster", mesh->label),
+                 log_text("peer", hello->name));
+        mesh_join(mesh, 0); /* it says so on new connections */
+        return false;
+    }
+    log_every(REFUSED_LOG_MS, LOG_LEVEL_WARN, "a node of another CLUSTER",
+              log_text("label", hello->cluster_label), log_text("peer", hello->name),
+              log_text("remote", rpc_link_remote(link->rpc)));
+    end(link);
+    return false;
+}
+
 static void take_hello(struct mesh_link *link, const struct rpc_hello *hello) {
-    const struct mesh_config *config = &link->mesh->config;
     if (hello->refusal != RPC_REFUSAL_NONE)
         log_every(REFUSED_LOG_MS, LOG_LEVEL_WARN, "a node refuses this one",
                   log_text("reason", hello->refusal_text), log_text("peer", hello->name));
-    if (strcmp(hello->cluster_label, config->label) != 0) {
-        log_every(REFUSED_LOG_MS, LOG_LEVEL_WARN, "a node of another CLUSTER",
-                  log_text("label", hello->cluster_label),
-                  log_text("remote", rpc_link_remote(link->rpc)));
-        end(link);
+    if (!check_label(link, hello))
         return;
-    }
     meet(link, hello);
     struct gate_hello heard = heard_of(hello);
     gate_receive(&link->gate, &heard);

@@ -42,9 +42,11 @@ struct mesh {
     struct mesh_links links;
     struct mesh_peer peers[GATE_PEERS_MAX];
     size_t peer_count;
+    char label[ADDRESS_BYTES_MAX];
     struct mesh_target targets[MEMBERS_MAX]; /* config.target_count of them */
     struct rpc_dial *dials[MEMBERS_MAX];     /* beside them */
-    struct raft_configuration members;       /* committed; count 0: none known */
+    struct raft_configuration members;       /* count 0: none known */
+    bool are_committed;                      /* and this node knows it */
     uint64_t dropped_total;                  /* frames that found no room */
     uint64_t started_ms;                     /* on clock_ms() */
     struct log_jobs stuck_notes;             /* found no room on the disk */

@@ -1,6 +1,7 @@
 #include "log.h"
 #include "server/wiring.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +30,49 @@ static void port_forward(void *context, struct turn_request *request, raft_id le
     forwarder_send(s->forwarder, request, mesh_address(s->mesh, leader));
 }
 
+static enum status write_member_note(struct log_job *job, struct kv_log *log) {
+    (void)job;
+    return kv_log_note_write(log, bytes_of_text(MEMBER_KEY), bytes_of_text("1"));
+}
+
+/* On a full disk it is not kept: the node would idle after a start, rather than stop. */
+static void member_noted(struct loop_event *event) {
+    (void)event;
+}
+
+static void note_membership(struct server *s) {
+    struct member_note *note = &s->member_note;
+    s->has_been_member = true;
+    note->job.write = write_member_note;
+    note->job.done = loop_event_of(&note->done, member_noted);
+    log_writer_do(s->log_writer, &note->job);
+}
+
+static void leave(struct server *s, raft_index index) {
+    if (s->is_leaving)
+        return;
+    log_info("this node was removed from its cluster, and stops", log_u64("index", index));
+    s->is_leaving = true;
+    CHECK(kill(getpid(), SIGTERM) == 0); /* stops as by anybody else's */
+}
+
+/* The newest one of all: what it replays from its log may be older than its own admission. */
+static void follow_membership(struct server *s, const struct raft_configuration *members) {
+    bool is_member = raft_configuration_find(members, s->summary.identity.id) != NULL;
+    bool is_newest = turn_configuration(s->turn)->index == members->index;
+    if (is_member && !s->has_been_member)
+        note_membership(s);
+    if (!is_member && s->has_been_member && is_newest)
+        leave(s, members->index);
+}
+
 static void port_members(void *context, const struct raft_configuration *configuration) {
     struct server *s = context;
     log_info("members", log_u64("count", configuration->count),
              log_u64("index", configuration->index));
     mesh_set_configuration(s->mesh, configuration);
     founder_committed(s);
+    follow_membership(s, configuration);
 }
 
 static void port_transfer(void *context, struct turn_transfer *transfer) {
@@ -129,6 +167,8 @@ static void port_publish(void *context, const struct node_status *status) {
     log_changes(&was, &is);
     if (strcmp(was.leader_address, is.leader_address) != 0)
         rpc_server_set_leader(s->rpc, is.leader_address);
+    if (was.leader != is.leader && leader)
+        forwarder_warm(s->forwarder, leader);
     if (was.is_ready != is.is_ready)
         rpc_server_set_serving(s->rpc, is.is_ready);
 }
@@ -185,11 +225,8 @@ static void on_invited(void *context, uint64_t cluster_id) {
 /* Removed: it was a member as far as its own log tells, and is none as of a later configuration. */
 static void on_outside(void *context, raft_index index) {
     struct server *s = context;
-    if (!s->turn || !turn_was_member_before(s->turn, index) || s->is_stopping)
-        return;
-    log_info("this node was removed from its cluster, and stops", log_u64("index", index));
-    s->is_stopping = true;
-    inbox_post(&s->inbox, &s->stop);
+    if (s->turn && turn_was_member_before(s->turn, index))
+        leave(s, index);
 }
 
 static void on_rolled_back(void *context) {

@@ -5,7 +5,9 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A note: the largest election timeout declared, u64 milliseconds. */
 #define DECLARED_KEY "declared_timeout"
@@ -121,6 +123,33 @@ static enum status declare_timeout(struct server *s) {
     return kv_log_note_write(s->log, key, bytes_of(memory, w.len));
 }
 
+/* A founded node keeps its label, whatever its settings say by now. */
+static enum status find_label(struct server *s) {
+    uint8_t memory[sizeof s->label];
+    size_t len = 0;
+    enum status status =
+        kv_log_note_read(s->log, bytes_of_text(LABEL_KEY), memory, sizeof memory - 1, &len);
+    bool is_kept = status == STATUS_OK && s->summary.identity.cluster_id != 0;
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        return status;
+    memory[is_kept ? len : 0] = '\0';
+    snprintf(s->label, sizeof s->label, "%s",
+             is_kept ? (const char *)memory : s->settings->cluster);
+    if (s->settings->has_cluster && strcmp(s->label, s->settings->cluster) != 0)
+        log_warn("this node keeps the label of the cluster it belongs to",
+                 log_text("label", s->label), log_text("cluster", s->settings->cluster));
+    return STATUS_OK;
+}
+
+static enum status find_membership(struct server *s) {
+    uint8_t memory[1];
+    size_t len;
+    enum status status =
+        kv_log_note_read(s->log, bytes_of_text(MEMBER_KEY), memory, sizeof memory, &len);
+    s->has_been_member = status == STATUS_OK;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 enum status server__open_stores(struct server *s) {
     enum status status = open_both(s);
     if (status == STATUS_OK)
@@ -128,7 +157,11 @@ enum status server__open_stores(struct server *s) {
     if (status != STATUS_OK)
         return status;
     status = declare_timeout(s);
-    (void)open_failed(s, "cannot keep the election timeout", status);
+    if (status == STATUS_OK)
+        status = find_label(s);
+    if (status == STATUS_OK)
+        status = find_membership(s);
+    (void)open_failed(s, "cannot read or write the notes", status);
     return status;
 }
 

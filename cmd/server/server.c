@@ -62,12 +62,14 @@ static enum status start_mesh(struct server *s) {
     struct mesh_target targets[MEMBERS_MAX];
     struct mesh_config config = {
         .identity = &s->summary.identity,
-        .label = s->settings->cluster,
+        .label = s->label,
+        .may_adopt_label = !s->settings->has_cluster,
         .address = s->address,
         .http_address = s->http_address,
         .region = s->settings->node_region,
         .targets = targets,
         .target_count = find_targets(s, targets),
+        .members = s->summary.configuration,
         .election_ms = settings_election_ms(s->settings),
         .log = s->log,
         .inbox = &s->inbox,
@@ -255,6 +257,8 @@ static void tend(struct server *s) {
         return;
     s->tend_ms = now_ms + TEND_MS;
     mesh_tend(s->mesh);
+    if (s->turn && turn_leader(s->turn) != s->summary.identity.id)
+        forwarder_warm(s->forwarder, mesh_address(s->mesh, turn_leader(s->turn)));
     founder_tend(s);
 }
 

@@ -203,10 +203,11 @@ static void complete_address(char address[ADDRESS_BYTES_MAX]) {
 }
 
 static void work_out_cluster(struct settings *settings) {
+    settings->has_cluster = settings->cluster[0] != '\0';
     if (settings->peer_count == 0)
         return;
     settings__peers_complete(settings);
-    if (settings->cluster[0] == '\0')
+    if (!settings->has_cluster)
         settings__peers_label(settings, settings->cluster);
 }
 

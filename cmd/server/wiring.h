@@ -33,6 +33,17 @@
 /* Finishing what was accepted takes one sync; this is for a disk that is slow or full. */
 #define STOP_MS 10000
 
+/* A note: CLUSTER, as it was when this node came to belong to a cluster. */
+#define LABEL_KEY "label"
+
+/* A note: this node was a member once. Who was, and is none any more, stops. */
+#define MEMBER_KEY "member"
+
+struct member_note {
+    struct log_job job;
+    struct loop_event done;
+};
+
 /* What the founding machine asked to be written, on its way to the log's store. */
 struct founder_write {
     struct log_job job;
@@ -42,6 +53,7 @@ struct founder_write {
     uint8_t record[FOUNDING_RECORD_BYTES_MAX];
     size_t len;
     struct founding_decision decision; /* that is being carried out */
+    char label[ADDRESS_BYTES_MAX];     /* CLUSTER, kept from then on */
 };
 
 struct server {
@@ -66,12 +78,17 @@ struct server {
     struct turn *turn; /* NULL: this node belongs to no cluster yet */
     struct turn_event stop;
     bool is_stopping;
+    bool is_leaving; /* removed from its cluster: a stop is on its way */
     pthread_t signal_thread;
     char address[ADDRESS_BYTES_MAX]; /* where clients and nodes reach this one */
     char http_address[ADDRESS_BYTES_MAX];
     uint64_t started_ms;
-    uint64_t tend_ms;    /* when the mesh is looked after next */
-    uint64_t silence_ms; /* the largest election timeout ever declared before this start */
+    char label[NAME_BYTES_MAX]; /* CLUSTER: the stored one of a founded node, else the settings' */
+    uint64_t tend_ms;           /* when the mesh is looked after next */
+    uint64_t silence_ms;        /* the largest election timeout ever declared before this start */
+
+    struct member_note member_note;
+    bool has_been_member;
 
     /* Founding. */
     struct founding *founding; /* NULL: a cluster of one, by the settings */
