@@ -55,9 +55,6 @@
 #define SESSIONS_MAX ((size_t)65536)
 #define SESSION_IDLE_MS_MAX ((size_t)3600 * 1000)
 
-/* A log cut deletes at most this many entries in one transaction, to stay out of the way. */
-#define CUT_ENTRIES_MAX ((size_t)1000)
-
 /* Starts of this node whose random numbers are kept, for peers that remember an old one. */
 #define STARTS_KEPT ((size_t)4096)
 

@@ -30,7 +30,7 @@ struct log_work {
     struct log_jobs jobs;
 };
 
-/* A node that cannot write must not vote: LMDB would carry on after a failed sync. */
+/* A node that cannot write must not vote. */
 static _Noreturn void die(const char *what, enum status status) {
     log_error(what, log_status("status", status));
     _exit(EXIT_FAILURE);

@@ -1,5 +1,6 @@
 #include "kv/directory.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -169,15 +170,31 @@ enum status kv__parent_sync(const char *path) {
     return kv__directory_sync(parent);
 }
 
-enum status kv__store_remove(const char *path) {
-    static const char *const files[] = {"data.mdb", "lock.mdb"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+static bool is_store_file(const char *name) {
+    const char *end = strrchr(name, '.');
+    return end && (strcmp(end, ".mdb") == 0 || strcmp(end, ".seg") == 0);
+}
+
+static enum status remove_files(const char *path, DIR *listing) {
+    struct dirent *entry;
+    while ((entry = readdir(listing)) != NULL) {
         char file[PATH_MAX];
-        int len = snprintf(file, sizeof file, "%s/%s", path, files[i]);
+        int len = snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
         if (len < 0 || (size_t)len >= sizeof file)
             return STATUS_INVALID;
-        if (unlink(file) != 0 && errno != ENOENT)
+        if (is_store_file(entry->d_name) && unlink(file) != 0 && errno != ENOENT)
             return STATUS_IO;
     }
+    return STATUS_OK;
+}
+
+enum status kv__store_remove(const char *path) {
+    DIR *listing = opendir(path);
+    if (!listing)
+        return errno == ENOENT ? STATUS_OK : STATUS_IO;
+    enum status status = remove_files(path, listing);
+    (void)closedir(listing); /* only read from */
+    if (status != STATUS_OK)
+        return status;
     return rmdir(path) == 0 || errno == ENOENT ? STATUS_OK : STATUS_IO;
 }

@@ -1,6 +1,6 @@
-/* The key-value room: remembers. The replicated state machine, its two LMDB environments, and the
- * portable snapshot stream. It decides nothing: which entries are appended, committed and applied,
- * and when, comes from outside.
+/* The key-value room: remembers. The replicated state machine, the stores of its log and its state,
+ * and the portable snapshot stream. It decides nothing: which entries are appended, committed and
+ * applied, and when, comes from outside.
  *
  * Threads: a machine belongs to one thread (the loop). A log store belongs to the log writer once
  * opened, except where a function says otherwise; likewise a state store and the state writer. */
@@ -261,13 +261,13 @@ struct kv_log_batch {
     bool is_essential; /* may use the reserve: votes, truncations, no-ops, configurations */
 };
 
-/* Opens or makes `<directory>/log`, checks it, syncs it and its parents, and stores this start's
- * pair. Everything in the summary is durable. Before kv_state_open(): a state without a log means
- * that the log was lost, or a restore was cut short, and is refused as damage.
+/* Opens or makes `<directory>/log`, reads and checks all of it, syncs it and its parents, and
+ * stores this start's pair. Everything in the summary is durable. Before kv_state_open(): a state
+ * without a log means that the log was lost, or a restore was cut short, and is refused as damage.
  *
- * Of the entries, the first and the last ones are checked here, and that none is missing between
- * them: reading a long log would delay every start. The others are checked when they are read (all
- * that are replayed are) and by the scrub.
+ * A batch that was being written when a start ended is dropped, if it lacks what a crash leaves
+ * out: whole sectors. Anything else that does not check was acknowledged, and is damage. What is
+ * damaged later is found by whoever reads it, and by the scrub.
  *
  * STATUS_INVALID      `options->name` differs from the directory's; summary.identity.name tells it.
  * STATUS_BUSY         kv_directory_set_aside() was cut short.
@@ -299,7 +299,7 @@ MUST_USE enum status kv_log_join(struct kv_log *log, uint64_t cluster_id);
  * thread. STATUS_NOT_FOUND: never made, or too long ago. */
 MUST_USE enum status kv_log_start_nonce(struct kv_log *log, uint64_t counter, uint64_t *ret_nonce);
 
-/* Write and sync batches, in order, in one transaction: all or nothing. The reserve is used only
+/* Write and sync batches, in order, as one: all or nothing. The reserve is used only
  * when every one of them is essential.
  *
  * STATUS_DISK_FULL  nothing was written; may be tried again, those that are essential by
@@ -323,9 +323,8 @@ MUST_USE enum status kv_log_read(struct kv_log *log, raft_index first, raft_inde
 MUST_USE enum status kv_log_runs(struct kv_log *log, raft_index first, raft_index last,
                                  struct raft_term_run *runs, size_t capacity, size_t *ret_count);
 
-/* Delete entries up to and including `through`, at most CUT_ENTRIES_MAX of them; synced. The term
- * of the last one cut is kept, and the newest configuration among them. `ret_first`: the first
- * entry now kept. */
+/* Delete entries up to and including `through`; synced. The term of the last one cut is kept, and
+ * the newest configuration among them. `ret_first`: the first entry now kept. */
 MUST_USE enum status kv_log_cut(struct kv_log *log, raft_index through, raft_index *ret_first);
 
 /* A snapshot's state, complete and synced, takes the place of the current one. */

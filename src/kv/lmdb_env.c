@@ -125,7 +125,7 @@ static enum status open_reserve(struct kv_env *env, int fd, uint64_t file_bytes)
     const uint64_t steps[] = {wanted > file_bytes ? wanted : file_bytes, file_bytes, used};
     enum status status = STATUS_DISK_FULL;
     for (size_t i = 0; i < sizeof steps / sizeof *steps && status == STATUS_DISK_FULL; i++)
-        status = kv__reserve_open(&env->reserve, fd, steps[i]);
+        status = kv__reserve_open(&env->reserve, fd, 0, steps[i]);
     return status == STATUS_DISK_FULL ? STATUS_OK : status;
 }
 

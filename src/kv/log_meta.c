@@ -24,16 +24,14 @@ enum status kv__log_head_read(struct kv_reader *reader, struct kv_log_head *ret_
         status = read_meta(reader, KV_LOG_STATE, &record);
     if (status == STATUS_OK)
         status = kv__log_state_decode(record, &ret_head->state_generation);
-    return status;
-}
-
-enum status kv__log_head_load(struct kv_log *log, struct kv_log_head *ret_head) {
-    struct kv_reader reader;
-    enum status status = kv__reader_open(log->env, &reader);
-    if (status != STATUS_OK)
-        return status;
-    status = kv__log_head_read(&reader, ret_head);
-    kv__reader_close(&reader);
+    if (status == STATUS_OK)
+        status = read_meta(reader, KV_LOG_SEGMENTS, &record);
+    if (status == STATUS_OK)
+        status = kv__log_segments_decode(record, &ret_head->segments);
+    if (status == STATUS_OK)
+        status = read_meta(reader, KV_LOG_FOUNDING, &record);
+    if (status == STATUS_OK)
+        status = kv__log_founding_decode(record, &ret_head->founding);
     return status;
 }
 
@@ -53,37 +51,49 @@ enum status kv__log_head_put(struct kv_writer *writer, const struct kv_log_head 
     if (status == STATUS_OK)
         status =
             put_meta(writer, KV_LOG_STATE, kv__log_state_record(head->state_generation, memory));
+    if (status == STATUS_OK)
+        status =
+            put_meta(writer, KV_LOG_SEGMENTS, kv__log_segments_record(&head->segments, memory));
+    if (status == STATUS_OK)
+        status =
+            put_meta(writer, KV_LOG_FOUNDING, kv__log_founding_record(&head->founding, memory));
     return status;
+}
+
+enum status kv__log_head_save(struct kv_log *log, const struct kv_log_head *head) {
+    struct kv_demand demand = {0};
+    struct kv_writer writer;
+    if (kv__log_has_failed(log))
+        return STATUS_IO;
+    enum status status = kv__writer_begin(log->env, &demand, true, &writer);
+    if (status == STATUS_OK)
+        status = kv__writer_end(&writer, kv__log_head_put(&writer, head));
+    if (status == STATUS_OK)
+        log->head = *head;
+    return status;
+}
+
+static enum status fill(struct kv_env *env, const struct kv_log_head *head) {
+    struct kv_demand demand = {.single_pages = 1};
+    struct kv_writer writer;
+    enum status status = kv__writer_begin(env, &demand, true, &writer);
+    return status == STATUS_OK ? kv__writer_end(&writer, kv__log_head_put(&writer, head)) : status;
 }
 
 enum status kv__log_create(struct kv_directory *directory, const char *name,
                            const struct kv_log_head *head) {
     struct kv_env_options options = {0};
-    struct kv_demand demand = {.single_pages = 1};
-    struct kv_writer writer;
+    struct kv_log_head complete = *head;
+    char folder[PATH_MAX];
     struct kv_env *env;
-    enum status status = kv__env_open(directory, name, &options, &env);
+    enum status status = kv__directory_join(directory, name, folder);
+    if (status == STATUS_OK)
+        status = kv__env_open(directory, name, &options, &env);
     if (status != STATUS_OK)
         return status;
-    status = kv__writer_begin(env, &demand, true, &writer);
+    status = kv__log_segments_create(folder, head->identity.id, 0, &complete.segments);
     if (status == STATUS_OK)
-        status = kv__writer_end(&writer, kv__log_head_put(&writer, head));
+        status = fill(env, &complete);
     kv__env_close(env);
     return status;
-}
-
-enum status kv__log_count_others(struct kv_reader *reader, uint64_t *ret_count) {
-    static const uint8_t entries = KV_LOG_ENTRIES;
-    struct bytes end = bytes_of(&entries, sizeof entries);
-    struct bytes key, record;
-    uint64_t count = 0;
-    enum status status = kv__reader_seek(reader, (struct bytes){0}, &key, &record);
-    while (status == STATUS_OK && bytes_compare(key, end) < 0) {
-        count++;
-        status = kv__reader_next(reader, &key, &record);
-    }
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-        return status;
-    *ret_count = count;
-    return STATUS_OK;
 }

@@ -38,6 +38,8 @@ enum status kv_log_notes_write(struct kv_log *log, const struct kv_note *notes, 
     for (size_t i = 0; i < count; i++)
         if (!is_valid(&notes[i]))
             return STATUS_INVALID;
+    if (kv__log_has_failed(log))
+        return STATUS_IO;
     struct kv_demand demand = demand_of(log->env, notes, count);
     enum status status = kv__writer_begin(log->env, &demand, true, &writer);
     if (status != STATUS_OK)

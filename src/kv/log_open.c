@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-/* Entries checked at each end when the log is opened: what was written last is what a crash may
- * have hit. */
-#define ENTRIES_CHECKED 16
+/* Meta records are few and small, whatever the reserve. */
+#define META_RESERVE_BYTES_MAX (1 * MIB)
 
 enum status kv__random_id(uint64_t *ret_id) {
     uint64_t id = 0;
@@ -19,97 +18,6 @@ enum status kv__random_id(uint64_t *ret_id) {
             return STATUS_IO;
     }
     *ret_id = id;
-    return STATUS_OK;
-}
-
-/* ---- Checking ------------------------------------------------------------------------------ */
-
-static enum status find_last(struct kv_reader *reader, const struct kv_cut_point *cut,
-                             struct raft_entry *ret_last) {
-    struct bytes key, record;
-    raft_index index;
-    *ret_last = (struct raft_entry){.index = cut->index, .term = cut->term};
-    enum status status = kv__reader_last(reader, &key, &record);
-    if (status == STATUS_OK && kv__log_number_of_key(key, KV_LOG_ENTRIES, &index))
-        status = kv__log_entry_decode(key, record, ret_last);
-    return status;
-}
-
-static enum status check_entries(struct kv_reader *reader, raft_index first, raft_index last,
-                                 raft_index *ret_damaged) {
-    for (raft_index i = first; i <= last; i++) {
-        struct raft_entry entry;
-        enum status status = kv__log_entry_get(reader, i, &entry);
-        if (status != STATUS_OK) {
-            *ret_damaged = i;
-            return status == STATUS_NOT_FOUND ? STATUS_CORRUPT : status;
-        }
-    }
-    return STATUS_OK;
-}
-
-/* Both ends of what is kept. */
-static enum status check_ends(struct kv_reader *reader, raft_index first, raft_index last,
-                              raft_index *ret_damaged) {
-    raft_index count = last - first + 1;
-    raft_index some = count < ENTRIES_CHECKED ? count : ENTRIES_CHECKED;
-    enum status status = check_entries(reader, first, first + some - 1, ret_damaged);
-    if (status == STATUS_OK)
-        status = check_entries(reader, last - some + 1, last, ret_damaged);
-    return status;
-}
-
-/* The number of records tells whether one is missing in between. */
-static enum status check_log(struct kv_directory *directory, struct kv_reader *reader,
-                             const struct kv_log_head *head, const struct raft_entry *last) {
-    raft_index first = head->cut.index + 1;
-    raft_index damaged = 0;
-    uint64_t others;
-    enum status status = kv__log_count_others(reader, &others);
-    if (status != STATUS_OK)
-        return kv__directory_problem(directory, status, "log: %s", status_text(status));
-    uint64_t entries = kv__reader_count(reader) - others;
-    if (last->index + 1 < first || entries != last->index - head->cut.index)
-        return kv__directory_problem(directory, STATUS_CORRUPT,
-                                     "log: %" PRIu64 " entries are kept from %" PRIu64
-                                     " to %" PRIu64,
-                                     entries, first, last->index);
-    if (head->hard.term < last->term)
-        return kv__directory_problem(directory, STATUS_CORRUPT,
-                                     "log: the term is %" PRIu64
-                                     " and the last entry's is %" PRIu64,
-                                     head->hard.term, last->term);
-    status = check_ends(reader, first, last->index, &damaged);
-    if (status != STATUS_OK)
-        return kv__directory_problem(directory, status, "log: entry %" PRIu64 ": %s", damaged,
-                                     status_text(status));
-    return STATUS_OK;
-}
-
-static enum status load(struct kv_directory *directory, struct kv_reader *reader,
-                        struct kv_log_head *ret_head, struct kv_log_summary *ret_summary) {
-    struct kv_log_configurations configurations;
-    struct raft_entry last = {0};
-    enum status status = kv__log_head_read(reader, ret_head);
-    if (status != STATUS_OK)
-        return kv__directory_problem(directory, status, "log: its identity, vote or cut point: %s",
-                                     status_text(status));
-    status = find_last(reader, &ret_head->cut, &last);
-    if (status != STATUS_OK)
-        return kv__directory_problem(directory, status, "log: its last entry: %s",
-                                     status_text(status));
-    status = check_log(directory, reader, ret_head, &last);
-    if (status != STATUS_OK)
-        return status;
-    ret_summary->last_index = last.index;
-    ret_summary->last_term = last.term;
-    status = kv__log_configurations(reader, &ret_head->cut, last.index, &configurations);
-    if (status != STATUS_OK)
-        return kv__directory_problem(directory, status, "log: its newest configurations: %s",
-                                     status_text(status));
-    ret_summary->configuration = configurations.newest;
-    ret_summary->configuration_before = configurations.before;
-    ret_summary->configuration_term = configurations.newest_term;
     return STATUS_OK;
 }
 
@@ -173,122 +81,189 @@ static enum status start(struct kv_identity *identity) {
 
 /* ---- Opening ------------------------------------------------------------------------------- */
 
-static enum status examine(struct kv_directory *directory, struct kv_env *env,
-                           const struct kv_log_options *options, struct kv_log_head *ret_head,
-                           struct kv_log_summary *ret_summary) {
+/* Segments with frames and no meta records: those were lost. A first segment without frames is what
+ * a start leaves that was killed. */
+static enum status check_segments_absence(const struct kv_log *log,
+                                          struct kv_directory *directory) {
+    bool exist;
+    enum status status = kv__log_segments_exist(log->folder, &exist);
+    if (status == STATUS_OK && exist)
+        return kv__directory_problem(directory, STATUS_CORRUPT,
+                                     "log: its identity is missing, though there are entries");
+    return status;
+}
+
+static enum status begin_anew(struct kv_log *log, struct kv_directory *directory,
+                              const struct kv_log_options *options) {
+    struct kv_log_head *head = &log->head;
+    enum status status = check_absence(directory);
+    if (status == STATUS_OK)
+        status = check_segments_absence(log, directory);
+    if (status == STATUS_OK)
+        status = new_identity(options, &head->identity);
+    if (status == STATUS_OK)
+        status = kv__log_segments_create(log->folder, head->identity.id, log->reserve_bytes,
+                                         &head->segments);
+    return status;
+}
+
+static enum status load_head(struct kv_log *log, struct kv_directory *directory,
+                             const struct kv_log_options *options, bool *ret_is_new) {
     struct kv_reader reader;
-    enum status status = kv__reader_open(env, &reader);
+    enum status status = kv__reader_open(log->env, &reader);
     if (status != STATUS_OK)
         return status;
-    ret_summary->is_new = kv__reader_count(&reader) == 0;
-    if (ret_summary->is_new) {
-        status = check_absence(directory);
-        if (status == STATUS_OK)
-            status = new_identity(options, &ret_head->identity);
-    } else {
-        status = load(directory, &reader, ret_head, ret_summary);
+    *ret_is_new = kv__reader_count(&reader) == 0;
+    if (!*ret_is_new) {
+        status = kv__log_head_read(&reader, &log->head);
+        if (status != STATUS_OK)
+            (void)kv__directory_problem(directory, status,
+                                        "log: its identity, vote or cut point: %s",
+                                        status_text(status));
     }
     kv__reader_close(&reader);
-    ret_summary->identity = ret_head->identity;
+    if (status == STATUS_OK && *ret_is_new)
+        status = begin_anew(log, directory, options);
     return status;
+}
+
+static raft_term last_term(const struct kv_log *log) {
+    raft_index last = kv__log_index_last(&log->index);
+    return last > log->head.cut.index ? kv__log_index_term(&log->index, last) : log->head.cut.term;
+}
+
+static enum status check_terms(const struct kv_log *log, struct kv_directory *directory) {
+    if (log->hard.term >= last_term(log))
+        return STATUS_OK;
+    return kv__directory_problem(directory, STATUS_CORRUPT,
+                                 "log: the term is %" PRIu64 " and the last entry's is %" PRIu64,
+                                 log->hard.term, last_term(log));
 }
 
 /* A cluster of one: itself. */
-static void found_alone(struct kv_log_head *head, struct kv_log_summary *summary) {
-    struct raft_configuration *configuration = &summary->configuration;
-    *configuration = kv__sole_voter(&head->identity, 1);
-    head->hard = (struct raft_hard_state){.term = 1};
-    summary->configuration_term = 1;
-    summary->last_index = 1;
-    summary->last_term = 1;
-}
-
-static enum status put_founding(struct kv_writer *writer,
-                                const struct raft_configuration *configuration) {
-    uint8_t payload[RAFT_CONFIGURATION_BYTES_MAX];
-    size_t len = raft_configuration_encode(configuration, payload, sizeof payload);
-    struct raft_entry entry = kv__log_founding(bytes_of(payload, len));
-    return kv__log_append(writer, &entry);
+static void found_alone(struct kv_log *log) {
+    log->head.founding = kv__sole_voter(&log->head.identity, 1);
+    log->head.hard = (struct raft_hard_state){.term = 1};
+    log->hard = log->head.hard;
 }
 
 /* What a start stores, in one transaction. */
-static enum status write_start(struct kv_env *env, const struct kv_log_head *head,
-                               const struct raft_configuration *founding) {
+static enum status write_start(struct kv_log *log) {
     struct kv_demand demand = {.single_pages = 8};
     struct kv_writer writer;
-    enum status status = kv__writer_begin(env, &demand, true, &writer);
+    enum status status = kv__writer_begin(log->env, &demand, true, &writer);
     if (status != STATUS_OK)
         return status;
-    status = kv__log_head_put(&writer, head);
+    status = kv__log_head_put(&writer, &log->head);
     if (status == STATUS_OK)
-        status = kv__log_start_put(&writer, &head->identity);
-    if (status == STATUS_OK && founding)
-        status = put_founding(&writer, founding);
+        status = kv__log_start_put(&writer, &log->head.identity);
     return kv__writer_end(&writer, status);
 }
 
-static enum status open_env(struct kv_directory *directory, struct kv_env *env,
-                            const struct kv_log_options *options,
-                            struct kv_log_summary *ret_summary) {
-    struct kv_log_head head = {0};
-    enum status status = examine(directory, env, options, &head, ret_summary);
-    if (status == STATUS_OK)
-        status = settle_name(directory, options, &head.identity);
-    if (status == STATUS_OK)
-        status = start(&head.identity);
-    if (status != STATUS_OK)
-        return status;
-    bool is_founding = ret_summary->is_new && options->is_sole_voter;
-    if (is_founding)
-        found_alone(&head, ret_summary);
-    status = write_start(env, &head, is_founding ? &ret_summary->configuration : NULL);
-    ret_summary->identity = head.identity;
-    ret_summary->hard = head.hard;
-    ret_summary->cut_term = head.cut.term;
-    ret_summary->first_index = head.cut.index + 1;
-    ret_summary->state_generation = head.state_generation;
-    return status;
+/* Founded, and killed before the entry was written. */
+static enum status redo_founding(struct kv_log *log) {
+    bool is_missing = log->head.founding.count > 0 && kv__log_index_last(&log->index) == 0;
+    return is_missing ? kv__log_write_founding(log) : STATUS_OK;
 }
 
-static enum status make_log(struct kv_env *env, const struct kv_log_summary *summary,
+static enum status summarize(struct kv_log *log, struct kv_log_summary *ret_summary) {
+    struct kv_log_configurations configurations;
+    raft_index last = kv__log_index_last(&log->index);
+    enum status status = kv__log_configurations(log, &log->head.cut, last, &configurations);
+    if (status != STATUS_OK)
+        return status;
+    ret_summary->configuration = configurations.newest;
+    ret_summary->configuration_before = configurations.before;
+    ret_summary->configuration_term = configurations.newest_term;
+    ret_summary->identity = log->head.identity;
+    ret_summary->hard = log->hard;
+    ret_summary->cut_term = log->head.cut.term;
+    ret_summary->first_index = log->index.first;
+    ret_summary->last_index = last;
+    ret_summary->last_term = last_term(log);
+    ret_summary->state_generation = log->head.state_generation;
+    return STATUS_OK;
+}
+
+static enum status open_log(struct kv_log *log, struct kv_directory *directory,
+                            const struct kv_log_options *options,
+                            struct kv_log_summary *ret_summary) {
+    enum status status = load_head(log, directory, options, &ret_summary->is_new);
+    if (status == STATUS_OK)
+        status = settle_name(directory, options, &log->head.identity);
+    ret_summary->identity = log->head.identity;
+    if (status == STATUS_OK)
+        status = kv__log_segments_open(log, directory);
+    if (status == STATUS_OK)
+        status = check_terms(log, directory);
+    if (status == STATUS_OK)
+        status = start(&log->head.identity);
+    if (status != STATUS_OK)
+        return status;
+    if (ret_summary->is_new && options->is_sole_voter)
+        found_alone(log);
+    status = write_start(log);
+    if (status == STATUS_OK)
+        status = redo_founding(log);
+    return status == STATUS_OK ? summarize(log, ret_summary) : status;
+}
+
+/* The meta records' part of the reserve. */
+static size_t meta_reserve(size_t reserve_bytes) {
+    size_t part = reserve_bytes / 8;
+    return part < META_RESERVE_BYTES_MAX ? part : META_RESERVE_BYTES_MAX;
+}
+
+static enum status make_log(struct kv_directory *directory, const struct kv_log_options *options,
                             struct kv_log **ret_log) {
+    struct kv_env_options env_options = {.reserve_bytes = meta_reserve(options->reserve_bytes)};
     struct kv_log *log = calloc(1, sizeof *log);
     if (!log)
         return STATUS_NO_MEMORY;
-    *log = (struct kv_log){.env = env, .first = summary->first_index, .last = summary->last_index};
-    *ret_log = log;
-    return STATUS_OK;
+    (void)pthread_mutex_init(&log->mutex, NULL); /* cannot fail */
+    log->reserve_bytes = options->reserve_bytes;
+    enum status status = kv__directory_join(directory, "log", log->folder);
+    if (status == STATUS_OK)
+        status = kv__env_open(directory, "log", &env_options, &log->env);
+    if (status == STATUS_OK)
+        *ret_log = log;
+    else
+        kv_log_close(log);
+    return status;
 }
 
 enum status kv_log_open(struct kv_directory *directory, const struct kv_log_options *options,
                         struct kv_log **ret_log, struct kv_log_summary *ret_summary) {
-    struct kv_env_options env_options = {.reserve_bytes = options->reserve_bytes};
     struct kv_log_summary summary = {0};
-    struct kv_env *env;
+    struct kv_log *log = NULL;
     enum status status = kv__aside_check(directory);
     if (status == STATUS_OK &&
         !exists(directory, "log/data.mdb")) /* what is refused is not made first */
         status = check_absence(directory);
     if (status == STATUS_OK)
-        status = kv__env_open(directory, "log", &env_options, &env);
+        status = make_log(directory, options, &log);
     if (status != STATUS_OK)
         return status;
-    status = open_env(directory, env, options, &summary);
-    if (status == STATUS_OK)
-        status = make_log(env, &summary, ret_log);
+    status = open_log(log, directory, options, &summary);
     if (status == STATUS_OK || status == STATUS_INVALID)
         *ret_summary = summary;
-    if (status != STATUS_OK) {
-        if (*kv_directory_problem(directory) == '\0')
-            (void)kv__directory_problem(directory, status, "log: %s", status_text(status));
-        kv__env_close(env);
+    if (status == STATUS_OK) {
+        *ret_log = log;
+        return STATUS_OK;
     }
+    if (*kv_directory_problem(directory) == '\0')
+        (void)kv__directory_problem(directory, status, "log: %s", status_text(status));
+    kv_log_close(log);
     return status;
 }
 
 void kv_log_close(struct kv_log *log) {
     if (!log)
         return;
+    kv__log_segments_close(log);
+    kv__log_index_close(&log->index);
     kv__env_close(log->env);
+    (void)pthread_mutex_destroy(&log->mutex);
+    free(log->frame);
     free(log);
 }

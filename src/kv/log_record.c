@@ -1,10 +1,11 @@
 #include "kv/log_record.h"
 
 #define TABLE_META 1
+#define TABLE_START 2
 #define TABLE_NOTE 4
 
-/* One for all records of this store. 1 had no founding entry. */
-#define FORMAT_VERSION 2
+/* One for all records of this store. Before 3, entries were records too. */
+#define FORMAT_VERSION 3
 
 /* ---- Keys ---------------------------------------------------------------------------------- */
 
@@ -14,12 +15,11 @@ struct bytes kv__log_meta_key(enum kv_log_meta meta, uint8_t memory[KV_LOG_META_
     return bytes_of(memory, KV_LOG_META_KEY_BYTES);
 }
 
-struct bytes kv__log_number_key(enum kv_log_table table, uint64_t number,
-                                uint8_t memory[KV_LOG_NUMBER_KEY_BYTES]) {
-    uint64_t sorting = htobe64(number);
-    memory[0] = (uint8_t)table;
+struct bytes kv__log_start_key(uint64_t counter, uint8_t memory[KV_LOG_START_KEY_BYTES]) {
+    uint64_t sorting = htobe64(counter);
+    memory[0] = TABLE_START;
     memcpy(memory + 1, &sorting, sizeof sorting);
-    return bytes_of(memory, KV_LOG_NUMBER_KEY_BYTES);
+    return bytes_of(memory, KV_LOG_START_KEY_BYTES);
 }
 
 struct bytes kv__log_note_key(struct bytes name, uint8_t memory[KV_LOG_NOTE_KEY_BYTES_MAX]) {
@@ -28,15 +28,6 @@ struct bytes kv__log_note_key(struct bytes name, uint8_t memory[KV_LOG_NOTE_KEY_
     if (name.len > 0)
         memcpy(memory + 1, name.data, name.len);
     return bytes_of(memory, 1 + name.len);
-}
-
-bool kv__log_number_of_key(struct bytes key, enum kv_log_table table, uint64_t *ret_number) {
-    uint64_t sorting;
-    if (key.len != KV_LOG_NUMBER_KEY_BYTES || key.data[0] != table)
-        return false;
-    memcpy(&sorting, key.data + 1, sizeof sorting);
-    *ret_number = be64toh(sorting);
-    return true;
 }
 
 bool kv__log_name_of_note(struct bytes key, struct bytes *ret_name) {
@@ -214,21 +205,61 @@ enum status kv__log_state_decode(struct bytes record, uint64_t *ret_generation) 
 
 struct bytes kv__log_start_record(uint64_t counter, uint64_t nonce,
                                   uint8_t memory[KV_LOG_META_BYTES_MAX]) {
-    uint8_t key[KV_LOG_NUMBER_KEY_BYTES];
+    uint8_t key[KV_LOG_START_KEY_BYTES];
     struct wire_writer w = begin(memory);
     wire_put_u64(&w, nonce);
-    return seal(kv__log_number_key(KV_LOG_STARTS, counter, key), &w);
+    return seal(kv__log_start_key(counter, key), &w);
 }
 
 enum status kv__log_start_decode(uint64_t counter, struct bytes record, uint64_t *ret_nonce) {
-    uint8_t key[KV_LOG_NUMBER_KEY_BYTES];
-    return decode_number(kv__log_number_key(KV_LOG_STARTS, counter, key), record, ret_nonce);
+    uint8_t key[KV_LOG_START_KEY_BYTES];
+    return decode_number(kv__log_start_key(counter, key), record, ret_nonce);
 }
 
-struct bytes kv__log_mark_record(raft_index index, uint8_t memory[KV_LOG_META_BYTES_MAX]) {
-    uint8_t key[KV_LOG_NUMBER_KEY_BYTES];
+struct bytes kv__log_segments_record(const struct kv_segments *segments,
+                                     uint8_t memory[KV_LOG_META_BYTES_MAX]) {
     struct wire_writer w = begin(memory);
-    return seal(kv__log_number_key(KV_LOG_CONFIGURATIONS, index, key), &w);
+    wire_put_u64(&w, segments->first);
+    wire_put_u64(&w, segments->start.offset);
+    wire_put_u64(&w, segments->start.frame);
+    wire_put_u64(&w, segments->newest);
+    return seal_meta(KV_LOG_SEGMENTS, &w);
+}
+
+enum status kv__log_segments_decode(struct bytes record, struct kv_segments *ret_segments) {
+    struct wire_reader r;
+    enum status status = unseal_meta(KV_LOG_SEGMENTS, record, &r);
+    if (status != STATUS_OK)
+        return status;
+    struct kv_segments segments = {.first = wire_get_u64(&r)};
+    segments.start.offset = wire_get_u64(&r);
+    segments.start.frame = wire_get_u64(&r);
+    segments.newest = wire_get_u64(&r);
+    if (!wire_reader_is_done(&r) || segments.first == 0 || segments.newest < segments.first ||
+        segments.start.offset < KV_SEGMENT_HEAD_BYTES)
+        return STATUS_CORRUPT;
+    *ret_segments = segments;
+    return STATUS_OK;
+}
+
+/* Empty where this node founded nothing. */
+struct bytes kv__log_founding_record(const struct raft_configuration *configuration,
+                                     uint8_t memory[KV_LOG_META_BYTES_MAX]) {
+    struct wire_writer w = begin(memory);
+    if (configuration->count > 0)
+        w.len += raft_configuration_encode(configuration, memory + w.len, w.capacity - w.len);
+    return seal_meta(KV_LOG_FOUNDING, &w);
+}
+
+enum status kv__log_founding_decode(struct bytes record,
+                                    struct raft_configuration *ret_configuration) {
+    struct wire_reader r;
+    enum status status = unseal_meta(KV_LOG_FOUNDING, record, &r);
+    if (status != STATUS_OK)
+        return status;
+    *ret_configuration = (struct raft_configuration){0};
+    return r.len == 0 ? STATUS_OK
+                      : raft_configuration_decode(bytes_of(r.data, r.len), ret_configuration);
 }
 
 /* ---- Notes --------------------------------------------------------------------------------- */
@@ -249,44 +280,4 @@ enum status kv__log_note_decode(struct bytes key, struct bytes record, struct by
     if (status == STATUS_OK)
         *ret_value = bytes_of(r.data, r.len);
     return status;
-}
-
-/* ---- Entries ------------------------------------------------------------------------------- */
-
-void kv__log_entry_encode(const struct raft_entry *entry, struct bytes key, uint8_t *record) {
-    size_t size = KV_LOG_ENTRY_EXTRA_BYTES + entry->payload.len;
-    struct wire_writer w = wire_writer_of(record, size);
-    wire_put_u32(&w, 0);
-    wire_put_u8(&w, FORMAT_VERSION);
-    wire_put_u8(&w, (uint8_t)entry->type);
-    wire_put_u64(&w, entry->term);
-    wire_put(&w, entry->payload.data, entry->payload.len);
-    CHECK(!w.has_failed && w.len == size);
-    kv__record_seal(key, record, size);
-}
-
-static bool is_type(uint8_t type) {
-    return type == RAFT_ENTRY_NOOP || type == RAFT_ENTRY_COMMAND ||
-           type == RAFT_ENTRY_CONFIGURATION;
-}
-
-enum status kv__log_entry_decode(struct bytes key, struct bytes record,
-                                 struct raft_entry *ret_entry) {
-    struct raft_entry entry;
-    struct wire_reader r;
-    if (!kv__log_number_of_key(key, KV_LOG_ENTRIES, &entry.index))
-        return STATUS_CORRUPT;
-    enum status status = unseal(key, record, &r);
-    if (status != STATUS_OK)
-        return status;
-    uint8_t type = wire_get_u8(&r);
-    entry.term = wire_get_u64(&r);
-    entry.payload = wire_get(&r, r.len);
-    if (r.has_failed)
-        return STATUS_CORRUPT;
-    if (!is_type(type))
-        return STATUS_UNSUPPORTED;
-    entry.type = (enum raft_entry_type)type;
-    *ret_entry = entry;
-    return STATUS_OK;
 }

@@ -1,31 +1,66 @@
 #include "kv/stores.h"
 
-/* What one read transaction visits, so that a long range does not keep old pages from reuse. */
-#define READ_ENTRIES_MAX 256
-#define READ_BYTES_MAX (4 * MIB)
+#include <stdlib.h>
 
-/* The way to the marks of configurations, which lie apart from the entries. */
-#define MARK_PAGES 4
+/* A segment takes frames up to this; the next frame goes into another. */
+#define SEGMENT_BYTES ((uint64_t)16 * MIB)
+
+/* After a full disk, so much more goes into the newest one before it is tried again. */
+#define ROTATE_AGAIN_BYTES ((uint64_t)MIB)
+
+/* Memory for frames that is kept between them. */
+#define FRAME_BYTES_KEPT (1 * MIB)
+
+/* What heads and padding add to a client's batch, at most: it has few entries, or small ones. */
+#define OVERHEAD_BYTES (64 * KIB)
 
 /* ---- Writing ------------------------------------------------------------------------------- */
 
-/* Deleting copies pages on the way and frees what it empties; the lists of those are counted by
- * kv__env_make_room(). */
-static struct kv_demand demand_of(struct kv_env *env, const struct kv_log_batch *const *batches,
-                                  size_t batch_count) {
-    struct kv_demand demand = {0};
-    size_t leaf_bytes = 0;
-    for (size_t b = 0; b < batch_count; b++)
-        for (size_t i = 0; i < batches[b]->entry_count; i++)
-            demand.run_pages +=
-                kv__env_run_pages(env, KV_LOG_NUMBER_KEY_BYTES,
-                                  KV_LOG_ENTRY_EXTRA_BYTES + batches[b]->entries[i].payload.len,
-                                  &leaf_bytes);
-    demand.single_pages = kv__env_leaf_pages(env, leaf_bytes) + MARK_PAGES;
-    return demand;
+static size_t size_of_batch(const struct kv_log_batch *batch, size_t *records) {
+    size_t fixed = (batch->truncate_from != 0) + (batch->hard != NULL);
+    size_t size = fixed * kv__segment_record_bytes(0);
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        CHECK(batch->entries[i].payload.len <= ENTRY_BYTES_MAX);
+        size += kv__segment_record_bytes(batch->entries[i].payload.len);
+    }
+    *records += fixed + batch->entry_count;
+    return size;
 }
 
-/* They share one transaction, so one client's batch among them must leave the reserve alone. */
+/* Truncate, then vote, then append. */
+static void add_batch(struct kv_frame_writer *w, const struct kv_log_batch *batch) {
+    if (batch->truncate_from != 0)
+        (void)kv__frame_add(w, &(struct kv_segment_record){.type = KV_SEGMENT_TRUNCATE,
+                                                           .index = batch->truncate_from});
+    if (batch->hard)
+        (void)kv__frame_add(w, &(struct kv_segment_record){.type = KV_SEGMENT_HARD,
+                                                           .index = batch->hard->vote,
+                                                           .term = batch->hard->term});
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        const struct raft_entry *entry = &batch->entries[i];
+        (void)kv__frame_add(w, &(struct kv_segment_record){.type = (uint8_t)entry->type,
+                                                           .index = entry->index,
+                                                           .term = entry->term,
+                                                           .payload = entry->payload});
+    }
+}
+
+/* Remember what add_batch() has put at `place`, which moves behind it. */
+static void follow_batch(struct kv_log *log, const struct kv_log_batch *batch,
+                         struct kv_log_place *place) {
+    size_t fixed = (batch->truncate_from != 0) + (batch->hard != NULL);
+    place->offset += fixed * kv__segment_record_bytes(0);
+    if (batch->truncate_from != 0)
+        kv__log_index_truncate(&log->index, batch->truncate_from);
+    if (batch->hard)
+        log->hard = *batch->hard;
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        kv__log_index_add(&log->index, &batch->entries[i], place);
+        place->offset += kv__segment_record_bytes(batch->entries[i].payload.len);
+    }
+}
+
+/* They share one frame, so one client's batch among them must leave the reserve alone. */
 static bool are_essential(const struct kv_log_batch *const *batches, size_t batch_count) {
     for (size_t b = 0; b < batch_count; b++)
         if (!batches[b]->is_essential)
@@ -33,209 +68,153 @@ static bool are_essential(const struct kv_log_batch *const *batches, size_t batc
     return true;
 }
 
-/* The mark of one that is a configuration goes with it. */
-static enum status delete_entry(struct kv_writer *writer, raft_index index) {
-    uint8_t memory[KV_LOG_NUMBER_KEY_BYTES];
-    enum status status =
-        kv__writer_delete(writer, kv__log_number_key(KV_LOG_ENTRIES, index, memory));
-    if (status != STATUS_OK)
-        return status == STATUS_NOT_FOUND ? STATUS_CORRUPT : status;
-    status = kv__writer_delete(writer, kv__log_number_key(KV_LOG_CONFIGURATIONS, index, memory));
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
-enum status kv__log_delete(struct kv_writer *writer, raft_index from, raft_index to) {
-    enum status status = STATUS_OK;
-    for (raft_index i = from; i <= to && status == STATUS_OK; i++)
-        status = delete_entry(writer, i);
+static enum status reserve_memory(struct kv_log *log, size_t size, size_t entries) {
+    size_t wanted = size + KV_SEGMENT_AHEAD_BYTES;
+    bool is_spare = log->frame_bytes > FRAME_BYTES_KEPT + KV_SEGMENT_AHEAD_BYTES;
+    if (wanted > log->frame_bytes || is_spare) {
+        uint8_t *frame = realloc(log->frame, wanted);
+        if (!frame)
+            return STATUS_NO_MEMORY;
+        log->frame = frame;
+        log->frame_bytes = wanted;
+    }
+    (void)pthread_mutex_lock(&log->mutex);
+    enum status status = kv__log_index_reserve(&log->index, entries);
+    (void)pthread_mutex_unlock(&log->mutex);
     return status;
 }
 
-static enum status put_hard(struct kv_writer *writer, const struct raft_hard_state *hard) {
-    uint8_t key[KV_LOG_META_KEY_BYTES];
-    uint8_t record[KV_LOG_META_BYTES_MAX];
-    return kv__writer_put(writer, kv__log_meta_key(KV_LOG_HARD, key),
-                          kv__log_hard_record(hard, record));
+static enum status write_frame(struct kv_log *log, const struct kv_log_batch *const *batches,
+                               size_t batch_count, size_t size) {
+    struct kv_segment *segment = kv__log_newest(log);
+    struct kv_frame_writer w = kv__frame_begin(&segment->head, &log->next, log->frame, size);
+    for (size_t b = 0; b < batch_count; b++)
+        add_batch(&w, batches[b]);
+    struct bytes frame = kv__frame_end(&w);
+    CHECK(frame.len == size);
+    enum status status = kv__segment_write(segment, log->next.offset, log->frame, size);
+    log->has_failed = status == STATUS_IO;
+    return status;
 }
 
-static enum status mark(struct kv_writer *writer, raft_index index) {
-    uint8_t key[KV_LOG_NUMBER_KEY_BYTES];
-    uint8_t record[KV_LOG_META_BYTES_MAX];
-    return kv__writer_put(writer, kv__log_number_key(KV_LOG_CONFIGURATIONS, index, key),
-                          kv__log_mark_record(index, record));
+static void follow(struct kv_log *log, const struct kv_log_batch *const *batches,
+                   size_t batch_count, size_t size) {
+    struct kv_log_place place = {.segment = kv__log_newest(log)->head.number,
+                                 .offset = log->next.offset + KV_SEGMENT_FRAME_BYTES};
+    log->next.offset += size;
+    log->next.frame++;
+    (void)pthread_mutex_lock(&log->mutex);
+    for (size_t b = 0; b < batch_count; b++)
+        follow_batch(log, batches[b], &place);
+    log->room_from = log->next.offset;
+    (void)pthread_mutex_unlock(&log->mutex);
+    CHECK(place.offset == log->next.offset);
 }
 
-enum status kv__log_append(struct kv_writer *writer, const struct raft_entry *entry) {
-    uint8_t memory[KV_LOG_NUMBER_KEY_BYTES];
-    struct bytes key = kv__log_number_key(KV_LOG_ENTRIES, entry->index, memory);
-    uint8_t *record;
-    CHECK(entry->payload.len <= ENTRY_BYTES_MAX);
-    enum status status =
-        kv__writer_append(writer, key, KV_LOG_ENTRY_EXTRA_BYTES + entry->payload.len, &record);
-    if (status != STATUS_OK)
+/* On a full disk the newest segment becomes longer than it should; it is tried again later. */
+static enum status rotate(struct kv_log *log) {
+    if (log->next.offset < SEGMENT_BYTES + log->overlong_bytes)
+        return STATUS_OK;
+    enum status status = kv__log_segments_rotate(log);
+    log->overlong_bytes = 0;
+    if (status != STATUS_DISK_FULL)
         return status;
-    kv__log_entry_encode(entry, key, record);
-    return entry->type == RAFT_ENTRY_CONFIGURATION ? mark(writer, entry->index) : STATUS_OK;
+    log->overlong_bytes = log->next.offset + ROTATE_AGAIN_BYTES - SEGMENT_BYTES;
+    return STATUS_OK;
 }
 
-/* Truncate, then vote, then append. `last` is the log's last index, before and after. */
-static enum status write_batch(struct kv_writer *writer, const struct kv_log_batch *batch,
-                               raft_index first, raft_index *last) {
-    enum status status = STATUS_OK;
-    if (batch->truncate_from != 0 && batch->truncate_from <= *last) {
-        CHECK(batch->truncate_from >= first);
-        status = kv__log_delete(writer, batch->truncate_from, *last);
-        *last = batch->truncate_from - 1;
+/* Before anything of it is on the disk: entries follow each other, and nothing is cut twice. */
+static void check_order(const struct kv_log *log, const struct kv_log_batch *const *batches,
+                        size_t batch_count) {
+    raft_index last = kv__log_index_last(&log->index);
+    for (size_t b = 0; b < batch_count; b++) {
+        raft_index from = batches[b]->truncate_from;
+        CHECK(from == 0 || from >= log->index.first);
+        if (from != 0 && from <= last)
+            last = from - 1;
+        for (size_t i = 0; i < batches[b]->entry_count; i++)
+            CHECK(batches[b]->entries[i].index == ++last);
     }
-    if (status == STATUS_OK && batch->hard)
-        status = put_hard(writer, batch->hard);
-    for (size_t i = 0; i < batch->entry_count && status == STATUS_OK; i++) {
-        CHECK(batch->entries[i].index == *last + 1);
-        status = kv__log_append(writer, &batch->entries[i]);
-        ++*last;
-    }
-    return status;
 }
 
 enum status kv_log_write(struct kv_log *log, const struct kv_log_batch *const *batches,
                          size_t batch_count) {
-    struct kv_demand demand = demand_of(log->env, batches, batch_count);
-    struct kv_writer writer;
-    enum status status =
-        kv__writer_begin(log->env, &demand, are_essential(batches, batch_count), &writer);
-    if (status != STATUS_OK)
-        return status;
-    raft_index last = log->last;
-    for (size_t b = 0; b < batch_count && status == STATUS_OK; b++)
-        status = write_batch(&writer, batches[b], log->first, &last);
-    status = kv__writer_end(&writer, status);
+    size_t size = KV_SEGMENT_FRAME_BYTES;
+    size_t records = 0;
+    if (kv__log_has_failed(log))
+        return STATUS_IO;
+    check_order(log, batches, batch_count);
+    for (size_t b = 0; b < batch_count; b++)
+        size += size_of_batch(batches[b], &records);
+    if (records == 0)
+        return STATUS_OK;
+    CHECK(size <= UINT32_MAX);
+    size_t keep = are_essential(batches, batch_count) ? 0 : log->reserve_bytes;
+    enum status status = rotate(log);
     if (status == STATUS_OK)
-        log->last = last;
-    return status;
-}
-
-/* ---- Reading ------------------------------------------------------------------------------- */
-
-/* Visits from `*next` on, as many as one transaction may, and moves it behind them. */
-static enum status read_some(struct kv_reader *reader, raft_index *next, raft_index last,
-                             kv_entry_visit *visit, void *context) {
-    uint8_t memory[KV_LOG_NUMBER_KEY_BYTES];
-    struct bytes key, record;
-    struct raft_entry entry;
-    size_t bytes = 0;
-    enum status status =
-        kv__reader_seek(reader, kv__log_number_key(KV_LOG_ENTRIES, *next, memory), &key, &record);
-    for (size_t n = 0; status == STATUS_OK; n++) {
-        status = kv__log_entry_decode(key, record, &entry);
-        if (status != STATUS_OK)
-            return status;
-        if (entry.index != *next)
-            return STATUS_NOT_FOUND;
-        status = visit(context, &entry);
-        if (status != STATUS_OK)
-            return status;
-        bytes += record.len;
-        if (++*next > last || n + 1 >= READ_ENTRIES_MAX || bytes >= READ_BYTES_MAX)
-            return STATUS_OK;
-        status = kv__reader_next(reader, &key, &record);
-    }
-    return status;
-}
-
-enum status kv__log_entry_get(struct kv_reader *reader, raft_index index,
-                              struct raft_entry *ret_entry) {
-    uint8_t memory[KV_LOG_NUMBER_KEY_BYTES];
-    struct bytes key = kv__log_number_key(KV_LOG_ENTRIES, index, memory);
-    struct bytes record;
-    enum status status = kv__reader_get(reader, key, &record);
-    return status == STATUS_OK ? kv__log_entry_decode(key, record, ret_entry) : status;
-}
-
-enum status kv_log_read(struct kv_log *log, raft_index first, raft_index last,
-                        kv_entry_visit *visit, void *context) {
-    CHECK(first > 0);
-    struct kv_reader reader;
-    enum status status = STATUS_OK;
-    while (first <= last && status == STATUS_OK) {
-        status = kv__reader_open(log->env, &reader);
-        if (status != STATUS_OK)
-            return status;
-        status = read_some(&reader, &first, last, visit, context);
-        kv__reader_close(&reader);
-    }
+        status = kv__segment_make_room(kv__log_newest(log), log->next.offset,
+                                       log->next.offset + size, keep);
+    if (status == STATUS_OK)
+        status = reserve_memory(log, size, records);
+    if (status == STATUS_OK)
+        status = write_frame(log, batches, batch_count, size);
+    if (status == STATUS_OK)
+        follow(log, batches, batch_count, size);
     return status;
 }
 
 /* ---- Cutting ------------------------------------------------------------------------------- */
 
 /* The new cut point: the last entry that goes, and the newest configuration up to there. */
-static enum status find_cut(struct kv_reader *reader, raft_index through,
-                            struct kv_cut_point *ret_cut) {
-    struct kv_log_head head;
-    struct raft_entry last;
+static enum status make_cut(struct kv_log *log, raft_index through, struct kv_log_head *head) {
     struct kv_log_configurations configurations;
-    enum status status = kv__log_head_read(reader, &head);
-    if (status == STATUS_OK)
-        status = kv__log_entry_get(reader, through, &last);
-    if (status != STATUS_OK)
-        return status == STATUS_NOT_FOUND ? STATUS_CORRUPT : status;
-    ret_cut->index = through;
-    ret_cut->term = last.term;
-    status = kv__log_configurations(reader, &head.cut, through, &configurations);
-    ret_cut->configuration = configurations.newest;
-    ret_cut->configuration_term = configurations.newest_term;
-    return status;
-}
-
-static enum status write_cut(struct kv_log *log, const struct kv_cut_point *point) {
-    uint8_t key[KV_LOG_META_KEY_BYTES];
-    uint8_t memory[KV_LOG_META_BYTES_MAX];
-    struct kv_demand demand = {.single_pages = MARK_PAGES};
-    struct kv_writer writer;
-    enum status status = kv__writer_begin(log->env, &demand, true, &writer);
+    enum status status = kv__log_configurations(log, &head->cut, through, &configurations);
     if (status != STATUS_OK)
         return status;
-    status = kv__log_delete(&writer, log->first, point->index);
-    if (status == STATUS_OK)
-        status = kv__writer_put(&writer, kv__log_meta_key(KV_LOG_CUT, key),
-                                kv__log_cut_record(point, memory));
-    return kv__writer_end(&writer, status);
-}
-
-/* Only this thread writes, so what is read first still holds when it is written. */
-static enum status cut(struct kv_log *log, raft_index through) {
-    struct kv_cut_point point = {0};
-    struct kv_reader reader;
-    enum status status = kv__reader_open(log->env, &reader);
-    if (status != STATUS_OK)
-        return status;
-    status = find_cut(&reader, through, &point);
-    kv__reader_close(&reader);
-    return status == STATUS_OK ? write_cut(log, &point) : status;
+    head->cut = (struct kv_cut_point){.index = through,
+                                      .term = kv__log_index_term(&log->index, through),
+                                      .configuration = configurations.newest,
+                                      .configuration_term = configurations.newest_term};
+    head->hard = log->hard;
+    return kv__log_segments_start(log, through + 1, &head->segments);
 }
 
 enum status kv_log_cut(struct kv_log *log, raft_index through, raft_index *ret_first) {
-    CHECK(through <= log->last);
-    if (through >= log->first + CUT_ENTRIES_MAX)
-        through = log->first + CUT_ENTRIES_MAX - 1;
-    if (through >= log->first) {
-        enum status status = cut(log, through);
+    CHECK(through <= kv__log_index_last(&log->index));
+    struct kv_log_head head = log->head;
+    if (through >= log->index.first) {
+        enum status status = make_cut(log, through, &head);
+        if (status == STATUS_OK)
+            status = kv__log_head_save(log, &head);
         if (status != STATUS_OK)
             return status;
-        log->first = through + 1;
+        (void)pthread_mutex_lock(&log->mutex);
+        kv__log_index_cut(&log->index, through);
+        (void)pthread_mutex_unlock(&log->mutex);
+        kv__log_segments_drop(log);
     }
-    *ret_first = log->first;
+    *ret_first = log->index.first;
     return STATUS_OK;
 }
 
 /* ---- Room ---------------------------------------------------------------------------------- */
 
 uint64_t kv_log_file_bytes(struct kv_log *log) {
-    return kv__env_file_bytes(log->env);
+    uint64_t bytes = kv__env_file_bytes(log->env);
+    (void)pthread_mutex_lock(&log->mutex);
+    for (size_t i = 0; i < log->segment_count; i++)
+        bytes += kv__segment_disk_bytes(log->segments[i]);
+    (void)pthread_mutex_unlock(&log->mutex);
+    return bytes;
 }
 
-/* As if `bytes` came in entries of the least favourable size: half a page each. */
 bool kv_log_has_room(struct kv_log *log, size_t bytes) {
-    struct kv_demand demand = {.single_pages = kv__env_leaf_pages(log->env, bytes)};
-    return kv__env_make_room(log->env, &demand, false) == STATUS_OK;
+    (void)pthread_mutex_lock(&log->mutex);
+    uint64_t used = log->room_from;
+    struct kv_segment *segment = kv__log_segment_take(log, kv__log_newest(log)->head.number);
+    (void)pthread_mutex_unlock(&log->mutex);
+    enum status status =
+        kv__segment_make_room(segment, used, used + bytes + OVERHEAD_BYTES, log->reserve_bytes);
+    kv__log_segment_release(log, segment);
+    return status == STATUS_OK;
 }

@@ -55,11 +55,12 @@ static void raise_to(_Atomic uint64_t *value, uint64_t bytes) {
         continue;
 }
 
-enum status kv__reserve_open(struct kv_reserve *reserve, int fd, uint64_t bytes) {
+enum status kv__reserve_open(struct kv_reserve *reserve, int fd, uint64_t from, uint64_t bytes) {
+    CHECK(from < bytes);
     reserve->fd = fd;
     reserve->can_allocate = true;
     atomic_init(&reserve->allocated, 0);
-    enum status status = allocate(reserve, 0, bytes);
+    enum status status = allocate(reserve, from, bytes);
     if (status == STATUS_OK && reserve->can_allocate)
         raise_to(&reserve->allocated, bytes);
     return status;

@@ -1,8 +1,8 @@
-/* Disk space set aside: the file of an environment is kept longer, in allocated blocks, than what
- * LMDB uses of it, so that what must not fail (a vote, a cut, a flush) never meets a full disk.
+/* Disk space set aside: a store's file is kept longer, in allocated blocks, than what is used of
+ * it, so that what must not fail (a vote, a cut, a flush) never meets a full disk.
  *
  * LMDB itself cannot be asked: it turns a short write into EIO, which means a broken device to us.
- * So room is made before LMDB is touched, and a write that has no room is refused cleanly. */
+ * So room is made before anything is written, and a write that has no room is refused cleanly. */
 #ifndef PHALANX_KV_RESERVE_H
 #define PHALANX_KV_RESERVE_H
 
@@ -19,9 +19,10 @@ struct kv_reserve {
     bool can_allocate;          /* the filesystem has fallocate; else free space is asked for */
 };
 
-/* Also fills holes in the first `bytes` of the file, and makes it at least that long.
- * Statuses as for kv__reserve_extend(). */
-MUST_USE enum status kv__reserve_open(struct kv_reserve *reserve, int fd, uint64_t bytes);
+/* Have blocks for the bytes `from` to `bytes` of the file, holes among them too, and make it at
+ * least that long; before `from` nothing is touched. Statuses as for kv__reserve_extend(). */
+MUST_USE enum status kv__reserve_open(struct kv_reserve *reserve, int fd, uint64_t from,
+                                      uint64_t bytes);
 
 /* Have blocks for the first `bytes` of the file, of which `used` are written to. No system call
  * when it has them. From any thread.

@@ -81,74 +81,88 @@ enum status kv_state_scrub(struct kv_state *state, struct kv_scrub *scrub, size_
 
 /* ---- The log ------------------------------------------------------------------------------- */
 
-/* The number of entries fits their first and last index. */
-static enum status end_log_walk(struct kv_reader *reader, const struct kv_cut_point *cut,
-                                struct kv_scrub *scrub) {
-    struct bytes key, record;
-    struct raft_entry last = {.index = cut->index};
-    uint64_t others;
-    enum status status = kv__log_count_others(reader, &others);
-    if (status != STATUS_OK)
-        return status;
-    uint64_t entries = kv__reader_count(reader) - others;
-    scrub->walks++;
-    scrub->next_len = 0;
-    if (entries > 0)
-        status = kv__reader_last(reader, &key, &record);
-    if (entries > 0 && status == STATUS_OK)
-        status = kv__log_entry_decode(key, record, &last);
-    if (status == STATUS_OK && last.index - cut->index != entries) {
-        scrub->mismatches++;
-        status = STATUS_CORRUPT;
-    }
-    return status;
+static enum status count_entry(void *context, const struct raft_entry *entry) {
+    struct kv_scrub *scrub = context;
+    (void)entry;
+    scrub->checked++;
+    return STATUS_OK;
 }
 
-/* Where to begin: after what was checked, unless that was cut meanwhile. */
-static struct bytes log_start(struct kv_scrub *scrub, const struct kv_cut_point *cut) {
-    if (scrub->next_len == 0)
-        scrub->checked = 0;
-    uint8_t memory[KV_LOG_NUMBER_KEY_BYTES];
-    struct bytes first = kv__log_number_key(KV_LOG_ENTRIES, cut->index + 1, memory);
-    struct bytes next = bytes_of(scrub->next, scrub->next_len);
-    if (bytes_compare(next, first) < 0) {
-        memcpy(scrub->next, first.data, first.len);
-        scrub->next_len = first.len;
-    }
-    return bytes_of(scrub->next, scrub->next_len);
+static raft_index next_entry(const struct kv_scrub *scrub) {
+    raft_index next = 0;
+    memcpy(&next, scrub->next, scrub->next_len);
+    return next;
 }
 
-static enum status scrub_log(struct kv_reader *reader, struct kv_scrub *scrub, size_t records) {
-    struct kv_log_head head;
-    struct bytes key, record;
-    struct raft_entry entry;
+static void go_on_at(struct kv_scrub *scrub, raft_index next) {
+    memcpy(scrub->next, &next, sizeof next);
+    scrub->next_len = sizeof next;
+}
+
+/* Entries from..to, also behind a damaged one. */
+static enum status check_entries(struct kv_log *log, struct kv_scrub *scrub, raft_index from,
+                                 raft_index to) {
     enum status found = STATUS_OK;
-    enum status status = kv__log_head_read(reader, &head);
-    if (status != STATUS_OK) {
-        scrub->damaged += status == STATUS_CORRUPT;
-        return status;
-    }
-    status = kv__reader_seek(reader, log_start(scrub, &head.cut), &key, &record);
-    for (size_t n = 0; status == STATUS_OK && n < records; n++) {
-        if (kv__log_entry_decode(key, record, &entry) != STATUS_OK) {
+    while (from <= to) {
+        uint64_t before = scrub->checked;
+        enum status status = kv_log_read(log, from, to, count_entry, scrub);
+        from += scrub->checked - before;
+        if (status == STATUS_NOT_FOUND) /* cut or truncated meanwhile */
+            from++;
+        else if (status == STATUS_CORRUPT) {
             scrub->damaged++;
+            scrub->checked++;
             found = STATUS_CORRUPT;
-        }
-        scrub->checked++;
-        go_on_after(scrub, key);
-        status = kv__reader_next(reader, &key, &record);
+            from++;
+        } else if (status != STATUS_OK)
+            return status;
     }
-    if (status == STATUS_NOT_FOUND)
-        status = end_log_walk(reader, &head.cut, scrub);
-    return found != STATUS_OK ? found : status;
+    return found;
 }
 
-enum status kv_log_scrub(struct kv_log *log, struct kv_scrub *scrub, size_t records) {
+static enum status check_head(struct kv_log *log, struct kv_scrub *scrub) {
+    struct kv_log_head head;
     struct kv_reader reader;
     enum status status = kv__reader_open(log->env, &reader);
     if (status != STATUS_OK)
         return status;
-    status = scrub_log(&reader, scrub, records);
+    status = kv__log_head_read(&reader, &head);
     kv__reader_close(&reader);
+    scrub->damaged += status == STATUS_CORRUPT;
+    return status;
+}
+
+static void bounds_of(struct kv_log *log, raft_index *ret_first, raft_index *ret_last) {
+    (void)pthread_mutex_lock(&log->mutex);
+    *ret_first = log->index.first;
+    *ret_last = kv__log_index_last(&log->index);
+    (void)pthread_mutex_unlock(&log->mutex);
+}
+
+static void end_log_walk(struct kv_scrub *scrub) {
+    scrub->walks++;
+    scrub->next_len = 0;
+}
+
+enum status kv_log_scrub(struct kv_log *log, struct kv_scrub *scrub, size_t records) {
+    raft_index first, last;
+    enum status status = check_head(log, scrub);
+    if (status != STATUS_OK)
+        return status;
+    bounds_of(log, &first, &last);
+    if (scrub->next_len == 0)
+        scrub->checked = 0;
+    raft_index from = next_entry(scrub);
+    if (from < first)
+        from = first;
+    if (from > last) {
+        end_log_walk(scrub);
+        return STATUS_OK;
+    }
+    raft_index to = records < last + 1 - from ? from + records - 1 : last;
+    status = check_entries(log, scrub, from, to);
+    go_on_at(scrub, to + 1);
+    if (to == last)
+        end_log_walk(scrub);
     return status;
 }

@@ -3,13 +3,11 @@
 #define PHALANX_KV_STORES_H
 
 #include "kv/lmdb_env.h"
+#include "kv/log_index.h"
 #include "kv/log_record.h"
+#include "kv/segment.h"
 
-struct kv_log {
-    struct kv_env *env;
-    raft_index first; /* kept; last + 1 when none is. Both belong to the log writer. */
-    raft_index last;
-};
+#include <pthread.h>
 
 struct kv_state {
     struct kv_env *env;
@@ -24,21 +22,51 @@ MUST_USE enum status kv__aside_check(struct kv_directory *directory);
 
 /* ---- The log ------------------------------------------------------------------------------- */
 
-/* The meta records of a log. */
+/* The meta records of a log: its own environment has them. */
 struct kv_log_head {
-    struct raft_hard_state hard;
+    struct raft_hard_state hard; /* newer ones are in the segments */
     struct kv_identity identity;
     struct kv_cut_point cut;
     uint64_t state_generation;
+    struct kv_segments segments;
+    struct raft_configuration founding; /* of entry 1, if this node founded its cluster; count 0 */
 };
 
-MUST_USE enum status kv__log_head_read(struct kv_reader *reader, struct kv_log_head *ret_head);
-/* With a reader of its own. */
-MUST_USE enum status kv__log_head_load(struct kv_log *log, struct kv_log_head *ret_head);
-MUST_USE enum status kv__log_head_put(struct kv_writer *writer, const struct kv_log_head *head);
+/* Two places, one order: the segments take what a batch writes, in one sync. The meta records take
+ * what changes seldom, each time in one transaction, and say from where on the segments count; what
+ * they say wins over what lies in the segments before that, so nothing has to be changed in both at
+ * once.
+ *
+ * All but what `mutex` guards belongs to the thread that writes. */
+struct kv_log {
+    struct kv_env *env;
+    char folder[PATH_MAX];
+    size_t reserve_bytes;
+    struct kv_log_head head; /* as stored */
+    struct raft_hard_state hard;
+    struct kv_segment_place next; /* in the newest segment: where the next frame goes */
+    uint8_t *frame;               /* memory to write one in */
+    size_t frame_bytes;
+    uint64_t overlong_bytes; /* how much longer than usual the newest segment is to become */
+    bool has_failed;         /* a write failed, and what the disk has is not known */
 
-/* Records of other kinds, which all lie before the entries. */
-MUST_USE enum status kv__log_count_others(struct kv_reader *reader, uint64_t *ret_count);
+    pthread_mutex_t mutex; /* taken by the writer to change what follows, by others to read it */
+    struct kv_log_index index;
+    struct kv_segment **segments; /* oldest first; the last one is written to */
+    size_t segment_count;
+    size_t segment_capacity;
+    uint64_t room_from; /* next.offset, for others */
+};
+
+/* In either place; then nothing is written any more. */
+static inline bool kv__log_has_failed(const struct kv_log *log) {
+    return log->has_failed || log->env->has_failed;
+}
+
+MUST_USE enum status kv__log_head_read(struct kv_reader *reader, struct kv_log_head *ret_head);
+MUST_USE enum status kv__log_head_put(struct kv_writer *writer, const struct kv_log_head *head);
+/* In one transaction; then it is log->head. Statuses as for kv_log_write(). */
+MUST_USE enum status kv__log_head_save(struct kv_log *log, const struct kv_log_head *head);
 
 /* Make the log of a new node in `<directory>/<name>`, which must not be there: no entries. */
 MUST_USE enum status kv__log_create(struct kv_directory *directory, const char *name,
@@ -48,28 +76,56 @@ MUST_USE enum status kv__log_create(struct kv_directory *directory, const char *
 MUST_USE enum status kv__log_start_put(struct kv_writer *writer,
                                        const struct kv_identity *identity);
 
-/* The entry that founds a cluster; it borrows `configuration`. */
-struct raft_entry kv__log_founding(struct bytes configuration);
+/* Write entry 1 of a log that is empty, as head.founding has it. */
+MUST_USE enum status kv__log_write_founding(struct kv_log *log);
 struct raft_configuration kv__sole_voter(const struct kv_identity *identity, raft_index index);
 
-/* One entry, sound; STATUS_NOT_FOUND or STATUS_CORRUPT. It borrows from the reader. */
-MUST_USE enum status kv__log_entry_get(struct kv_reader *reader, raft_index index,
-                                       struct raft_entry *ret_entry);
-/* Add an entry after all others; delete entries from..to, which are all there. */
-MUST_USE enum status kv__log_append(struct kv_writer *writer, const struct raft_entry *entry);
-MUST_USE enum status kv__log_delete(struct kv_writer *writer, raft_index from, raft_index to);
-
-/* The newest configuration at or below an index and the one before it, from the entries after the
- * cut point or else the cut point itself. */
+/* The newest configuration at or below an index and the one before it, from the entries or else the
+ * cut point. By the thread that writes. */
 struct kv_log_configurations {
     struct raft_configuration newest;
     struct raft_configuration before;
     raft_term newest_term; /* of its entry, at most */
 };
 
-MUST_USE enum status kv__log_configurations(struct kv_reader *reader,
-                                            const struct kv_cut_point *cut, raft_index through,
+MUST_USE enum status kv__log_configurations(struct kv_log *log, const struct kv_cut_point *cut,
+                                            raft_index through,
                                             struct kv_log_configurations *ret_configurations);
+
+/* ---- Its segments (log_segments.c, log_recover.c)
+ * ----------------------------------------------------------- */
+
+/* Open those that head.segments tells, remove others, read their frames into `log`, and make the
+ * last one durable. kv_directory_problem() says what is wrong. */
+MUST_USE enum status kv__log_segments_open(struct kv_log *log, struct kv_directory *directory);
+void kv__log_segments_close(struct kv_log *log);
+/* Takes it over, as the newest one. STATUS_NO_MEMORY. */
+MUST_USE enum status kv__log_segments_add(struct kv_log *log, struct kv_segment *segment);
+
+/* The first segment of a new log; `ret_segments`: as head.segments will tell. */
+MUST_USE enum status kv__log_segments_create(const char *folder, uint64_t node,
+                                             size_t reserve_bytes,
+                                             struct kv_segments *ret_segments);
+/* Whether the folder has segments with frames; those without are removed. */
+MUST_USE enum status kv__log_segments_exist(const char *folder, bool *ret_exist);
+
+/* A further segment takes the frames to come. STATUS_DISK_FULL: the newest one goes on. */
+MUST_USE enum status kv__log_segments_rotate(struct kv_log *log);
+
+static inline struct kv_segment *kv__log_newest(const struct kv_log *log) {
+    return log->segments[log->segment_count - 1];
+}
+
+/* Where the frames begin of which entry `first` is the first to count; behind the last entry: where
+ * the next frame goes. */
+MUST_USE enum status kv__log_segments_start(struct kv_log *log, raft_index first,
+                                            struct kv_segments *ret_segments);
+/* Remove what lies before what head.segments tells; not under the mutex. */
+void kv__log_segments_drop(struct kv_log *log);
+
+/* Keep a segment for reading: under the mutex. Let go of it: not under it. */
+struct kv_segment *kv__log_segment_take(struct kv_log *log, uint64_t number);
+void kv__log_segment_release(struct kv_log *log, struct kv_segment *segment);
 
 /* ---- The state ----------------------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
  *   log_commit DIRECTORY SECONDS [EARLIER]
  *
  * The directory must be new or empty. EARLIER entries are written first, in larger batches, and cut
- * as a server would: a log that has lived reuses pages from all over its file. */
+ * as a server would: a log that has lived has been through several segments. */
 #include "histogram.h"
 #include "kv/kv.h"
 

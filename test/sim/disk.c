@@ -8,6 +8,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* A cut may take several calls. */
+#define CUT_ENTRIES ((raft_index)1000)
+
 static void free_entries(struct sim_disk *disk, raft_index first, raft_index last) {
     for (raft_index index = first; index <= last; index++)
         free((void *)(uintptr_t)disk->entries[index].entry.payload.data);
@@ -211,8 +214,8 @@ static void cut_slice(struct sim_disk *disk) {
     struct turn_cut *cut = disk->cut;
     disk->cut = NULL;
     raft_index through = cut->through;
-    if (through >= disk->first_index + CUT_ENTRIES_MAX)
-        through = disk->first_index + CUT_ENTRIES_MAX - 1;
+    if (through >= disk->first_index + CUT_ENTRIES)
+        through = disk->first_index + CUT_ENTRIES - 1;
     CHECK(through <= disk->last_index);
     if (disk->rot_index <= through)
         disk->rot_index = 0;

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 static const char *data_file(const struct temporary *t) {
-    return temporary_path(t, "data/log/data.mdb");
+    return temporary_path(t, "data/log/00000001.seg");
 }
 
 /* ---- Identity ------------------------------------------------------------------------------ */
@@ -241,7 +241,7 @@ static void stops_reading_when_the_visitor_says_so(void **state) {
 
 /* ---- Cutting ------------------------------------------------------------------------------- */
 
-static void cuts_in_slices_and_keeps_the_last_term(void **state) {
+static void cut_keeps_the_last_term(void **state) {
     enum { COUNT = 2500 };
     struct log_fixture f = {0};
     struct seen seen;
@@ -254,9 +254,6 @@ static void cuts_in_slices_and_keeps_the_last_term(void **state) {
     struct kv_log_batch batch = {.hard = &hard, .entries = entries, .entry_count = COUNT};
     assert_int_equal(fixture_write(&f, &batch), STATUS_OK);
 
-    assert_int_equal(kv_log_cut(f.log, 2400, &first), STATUS_OK);
-    assert_int_equal(first, 1001);
-    assert_int_equal(kv_log_cut(f.log, 2400, &first), STATUS_OK);
     assert_int_equal(kv_log_cut(f.log, 2400, &first), STATUS_OK);
     assert_int_equal(first, 2401);
     assert_int_equal(kv_log_cut(f.log, 100, &first), STATUS_OK);
@@ -271,28 +268,33 @@ static void cuts_in_slices_and_keeps_the_last_term(void **state) {
     assert_int_equal(f.summary.first_index, COUNT + 1);
     assert_int_equal(f.summary.last_index, COUNT);
     assert_int_equal(f.summary.last_term, 4);
+    assert_int_equal(f.summary.hard.term, 4);
     fixture_append(&f, COUNT + 1, COUNT + 1, 5);
     fixture_close(&f);
 }
 
-static void file_stops_growing_when_it_is_cut(void **state) {
+/* 40 MB through the log, of which 200 KB are kept: segments go, and so does the beginning of the
+ * first one that stays. */
+static void disk_space_is_given_back_when_it_is_cut(void **state) {
     struct log_fixture f = {0};
     raft_index first;
     fixture_open(&f, *state);
     static char text[20000];
     memset(text, 'x', sizeof text - 1);
     struct raft_hard_state hard = {.term = 1};
-    uint64_t half = 0;
-    for (raft_index i = 1; i <= 400; i++) {
+    for (raft_index i = 1; i <= 2000; i++) {
         struct raft_entry entry = fixture_entry(i, 1, text);
         struct kv_log_batch batch = {.hard = &hard, .entries = &entry, .entry_count = 1};
         assert_int_equal(fixture_write(&f, &batch), STATUS_OK);
         if (i > 10)
             assert_int_equal(kv_log_cut(f.log, i - 10, &first), STATUS_OK);
-        if (i == 200)
-            half = f.log->env->used_pages;
+        assert_true(kv_log_file_bytes(f.log) <= 8 * MIB);
     }
-    assert_true(f.log->env->used_pages <= half + half / 4);
+    assert_true(f.log->head.segments.newest > 1);
+    assert_false(kv__path_exists(data_file(*state)));
+    fixture_reopen(&f, *state);
+    assert_int_equal(f.summary.first_index, 1991);
+    assert_int_equal(f.summary.last_index, 2000);
     fixture_close(&f);
 }
 
@@ -305,39 +307,39 @@ static void flipped_bit_in_the_last_entry_stops_the_start(void **state) {
     fixture_close(&f);
     temporary_flip(data_file(*state), "payload-40-1.", 13, 2);
     assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
-    assert_non_null(strstr(kv_directory_problem(f.directory), "log:"));
+    assert_non_null(strstr(kv_directory_problem(f.directory), "log/"));
     fixture_close(&f);
 }
 
-static void flipped_bit_in_the_middle_is_met_by_the_reader(void **state) {
+static void flipped_bit_in_the_middle_stops_the_start(void **state) {
     struct log_fixture f = {0};
-    struct seen seen;
     fixture_open(&f, *state);
     fixture_append(&f, 1, 100, 1);
     fixture_close(&f);
     temporary_flip(data_file(*state), "payload-50-1.", 13, 2);
+    assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
+    assert_non_null(strstr(kv_directory_problem(f.directory), "log/00000001.seg at "));
+    fixture_close(&f);
+}
+
+static void flipped_bit_is_met_by_the_reader(void **state) {
+    struct log_fixture f = {0};
+    struct seen seen;
     fixture_open(&f, *state);
+    fixture_append(&f, 1, 100, 1);
+    temporary_flip(data_file(*state), "payload-50-1.", 13, 2);
     assert_int_equal(fixture_read(&f, 1, 100, &seen), STATUS_CORRUPT);
     assert_int_equal(seen.count, 49);
     fixture_close(&f);
 }
 
-static void unknown_entry_version_is_told_from_damage(void **state) {
+static void record_of_a_later_version_is_told_from_damage(void **state) {
     struct log_fixture f = {0};
-    struct kv_writer writer;
-    struct kv_demand demand = {0};
-    uint8_t memory[KV_LOG_NUMBER_KEY_BYTES], record[32];
     fixture_open(&f, *state);
     fixture_append(&f, 1, 1, 1);
-    struct raft_entry entry = fixture_entry(2, 1, "later");
-    struct bytes key = kv__log_number_key(KV_LOG_ENTRIES, 2, memory);
-    size_t size = KV_LOG_ENTRY_EXTRA_BYTES + entry.payload.len;
-    kv__log_entry_encode(&entry, key, record);
-    record[KV_SEAL_BYTES] = 9;
-    kv__record_seal(key, record, size);
-    assert_int_equal(kv__writer_begin(f.log->env, &demand, true, &writer), STATUS_OK);
-    enum status status = kv__writer_put(&writer, key, bytes_of(record, size));
-    assert_int_equal(kv__writer_end(&writer, status), STATUS_OK);
+    struct raft_entry entry = {.index = 2, .term = 1, .type = (enum raft_entry_type)99};
+    assert_int_equal(fixture_write(&f, &(struct kv_log_batch){.entries = &entry, .entry_count = 1}),
+                     STATUS_OK);
     fixture_close(&f);
     assert_int_equal(fixture_try_open(&f, *state), STATUS_UNSUPPORTED);
     fixture_close(&f);
@@ -351,17 +353,6 @@ static enum status delete_one(struct log_fixture *f, struct bytes key) {
     return kv__writer_end(&writer, kv__writer_delete(&writer, key));
 }
 
-static void missing_entry_stops_the_start(void **state) {
-    struct log_fixture f = {0};
-    uint8_t memory[KV_LOG_NUMBER_KEY_BYTES];
-    fixture_open(&f, *state);
-    fixture_append(&f, 1, 100, 1);
-    assert_int_equal(delete_one(&f, kv__log_number_key(KV_LOG_ENTRIES, 50, memory)), STATUS_OK);
-    fixture_close(&f);
-    assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
-    fixture_close(&f);
-}
-
 static void missing_vote_stops_the_start(void **state) {
     struct log_fixture f = {0};
     uint8_t memory[KV_LOG_META_KEY_BYTES];
@@ -373,22 +364,56 @@ static void missing_vote_stops_the_start(void **state) {
     fixture_close(&f);
 }
 
-static void shortened_file_is_refused_instead_of_read(void **state) {
+static void missing_segment_stops_the_start(void **state) {
     struct log_fixture f = {0};
     fixture_open(&f, *state);
-    fixture_append(&f, 1, 100, 1);
+    fixture_append(&f, 1, 3, 1);
     fixture_close(&f);
-    temporary_truncate(data_file(*state), 3 * 4096);
+    assert_int_equal(kv__segment_remove(temporary_path(*state, "data/log"), 1), STATUS_OK);
     assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
-    assert_non_null(strstr(kv_directory_problem(f.directory), "missing at its end"));
+    assert_non_null(strstr(kv_directory_problem(f.directory), "missing"));
     fixture_close(&f);
 }
 
-static void file_that_is_no_environment_is_refused(void **state) {
+static void lost_meta_records_stop_the_start(void **state) {
     struct log_fixture f = {0};
     fixture_open(&f, *state);
+    fixture_append(&f, 1, 3, 1);
     fixture_close(&f);
-    temporary_truncate(data_file(*state), 100);
+    assert_int_equal(remove(temporary_path(*state, "data/log/data.mdb")), 0);
+    assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
+    fixture_close(&f);
+    assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT); /* and again */
+    fixture_close(&f);
+}
+
+/* To every length from the head to a page behind the last frame. */
+static void shortened_segment_is_refused_instead_of_read(void **state) {
+    struct log_fixture f = {0};
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 5, 1);
+    size_t end = (size_t)f.log->next.offset;
+    fixture_close(&f);
+    for (size_t len = end + KV_SEGMENT_SLACK_BYTES; len-- > KV_SEGMENT_HEAD_BYTES - 2;) {
+        temporary_truncate(data_file(*state), len);
+        assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
+        fixture_close(&f);
+        if (len > end + 100 && len < end + KV_SEGMENT_SLACK_BYTES - 100)
+            len -= 97; /* nothing but zeros there */
+    }
+}
+
+static void shortened_environment_is_refused_instead_of_read(void **state) {
+    struct log_fixture f = {0};
+    fixture_open(&f, *state);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(kv_log_join(f.log, 7), STATUS_OK);
+    fixture_close(&f);
+    temporary_truncate(temporary_path(*state, "data/log/data.mdb"), 2 * 4096);
+    assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
+    assert_non_null(strstr(kv_directory_problem(f.directory), "missing at its end"));
+    fixture_close(&f);
+    temporary_truncate(temporary_path(*state, "data/log/data.mdb"), 100);
     assert_int_equal(fixture_try_open(&f, *state), STATUS_CORRUPT);
     fixture_close(&f);
 }
@@ -398,11 +423,12 @@ static void nothing_is_written_after_a_failed_commit(void **state) {
     raft_index first;
     fixture_open(&f, *state);
     fixture_append(&f, 1, 3, 1);
-    f.log->env->has_failed = true; /* as a failed sync leaves it */
+    f.log->has_failed = true; /* as a failed sync leaves it */
     struct raft_hard_state hard = {.term = 2};
     struct kv_log_batch vote = {.hard = &hard, .is_essential = true};
     assert_int_equal(fixture_write(&f, &vote), STATUS_IO);
     assert_int_equal(kv_log_cut(f.log, 2, &first), STATUS_IO);
+    assert_int_equal(kv_log_note_write(f.log, bytes_of_text("a"), bytes_of_text("b")), STATUS_IO);
     fixture_close(&f);
 }
 
@@ -438,7 +464,7 @@ static void full_disk_refuses_clients_and_still_takes_votes(void **state) {
     struct log_fixture f = {0};
     open_on_small_disk(&f, *state);
     raft_index next = write_until_full(&f, 4);
-    assert_int_equal(f.log->last, next - 1);
+    assert_int_equal(kv__log_index_last(&f.log->index), next - 1);
     assert_false(kv_log_has_room(f.log, 30000));
 
     for (raft_term term = 2; term < 60; term++) {
@@ -545,15 +571,17 @@ int main(void) {
         TEST(writes_a_group_of_batches_in_order),
         TEST(reads_a_long_range_in_order),
         TEST(stops_reading_when_the_visitor_says_so),
-        TEST(cuts_in_slices_and_keeps_the_last_term),
-        TEST(file_stops_growing_when_it_is_cut),
+        TEST(cut_keeps_the_last_term),
+        TEST(disk_space_is_given_back_when_it_is_cut),
         TEST(flipped_bit_in_the_last_entry_stops_the_start),
-        TEST(flipped_bit_in_the_middle_is_met_by_the_reader),
-        TEST(unknown_entry_version_is_told_from_damage),
-        TEST(missing_entry_stops_the_start),
+        TEST(flipped_bit_in_the_middle_stops_the_start),
+        TEST(flipped_bit_is_met_by_the_reader),
+        TEST(record_of_a_later_version_is_told_from_damage),
         TEST(missing_vote_stops_the_start),
-        TEST(shortened_file_is_refused_instead_of_read),
-        TEST(file_that_is_no_environment_is_refused),
+        TEST(missing_segment_stops_the_start),
+        TEST(lost_meta_records_stop_the_start),
+        TEST(shortened_segment_is_refused_instead_of_read),
+        TEST(shortened_environment_is_refused_instead_of_read),
         TEST(nothing_is_written_after_a_failed_commit),
         TEST(full_disk_refuses_clients_and_still_takes_votes),
         TEST(works_again_once_there_is_room),

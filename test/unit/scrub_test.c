@@ -1,3 +1,4 @@
+#include "support/log_fixture.h"
 #include "support/state_fixture.h"
 
 #include <setjmp.h>
@@ -100,47 +101,15 @@ static void flush_in_between_makes_no_mismatch(void **state) {
 
 /* ---- The log ------------------------------------------------------------------------------- */
 
-struct log_fixture {
-    struct kv_directory *directory;
-    struct kv_log *log;
-};
-
-static void open_log(struct log_fixture *f, const struct temporary *t) {
-    struct kv_log_options options = {.name = "n1"};
-    struct kv_log_summary summary;
-    assert_int_equal(kv_directory_open(temporary_path(t, "data"), &f->directory), STATUS_OK);
-    assert_int_equal(kv_log_open(f->directory, &options, &f->log, &summary), STATUS_OK);
-}
-
-static void close_log(struct log_fixture *f) {
-    kv_log_close(f->log);
-    kv_directory_close(f->directory);
-}
-
-static void append(struct log_fixture *f, raft_index first, raft_index last) {
-    struct raft_hard_state hard = {.term = 1};
-    for (raft_index i = first; i <= last; i++) {
-        char payload[32];
-        (void)snprintf(payload, sizeof payload, "payload-%03llu.", (unsigned long long)i);
-        struct raft_entry entry = {.index = i,
-                                   .term = 1,
-                                   .type = RAFT_ENTRY_COMMAND,
-                                   .payload = bytes_of_text(payload)};
-        struct kv_log_batch batch = {.hard = &hard, .entries = &entry, .entry_count = 1};
-        const struct kv_log_batch *group = &batch;
-        assert_int_equal(kv_log_write(f->log, &group, 1), STATUS_OK);
-    }
-}
-
 static void walks_a_sound_log_while_it_grows_and_is_cut(void **state) {
-    struct log_fixture f;
+    struct log_fixture f = {0};
     struct kv_scrub scrub = {0};
     raft_index first;
-    open_log(&f, *state);
-    append(&f, 1, 100);
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 100, 1);
     assert_int_equal(kv_log_scrub(f.log, &scrub, 30), STATUS_OK);
     assert_int_equal(kv_log_cut(f.log, 60, &first), STATUS_OK);
-    append(&f, 101, 110);
+    fixture_append(&f, 101, 110, 1);
     assert_int_equal(kv_log_scrub(f.log, &scrub, SIZE_MAX), STATUS_OK);
     assert_int_equal(scrub.walks, 1);
     assert_int_equal(scrub.checked, 30 + 50);
@@ -149,37 +118,51 @@ static void walks_a_sound_log_while_it_grows_and_is_cut(void **state) {
     assert_int_equal(scrub.walks, 2);
     assert_int_equal(scrub.checked, 0);
     assert_int_equal(scrub.damaged + scrub.mismatches, 0);
-    close_log(&f);
+    fixture_close(&f);
 }
 
-static void finds_a_damaged_entry(void **state) {
-    struct log_fixture f;
+static void finds_each_damaged_entry(void **state) {
+    struct log_fixture f = {0};
     struct kv_scrub scrub = {0};
-    open_log(&f, *state);
-    append(&f, 1, 100);
-    close_log(&f);
-    temporary_flip(temporary_path(*state, "data/log/data.mdb"), "payload-050.", 12, 2);
-    open_log(&f, *state);
+    const char *segment = temporary_path(*state, "data/log/00000001.seg");
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 100, 1);
+    temporary_flip(segment, "payload-50-1.", 13, 2);
+    temporary_flip(segment, "payload-51-1.", 13, 2);
     assert_int_equal(kv_log_scrub(f.log, &scrub, 40), STATUS_OK);
     assert_int_equal(kv_log_scrub(f.log, &scrub, 40), STATUS_CORRUPT);
-    assert_int_equal(scrub.damaged, 1);
-    close_log(&f);
+    assert_int_equal(scrub.damaged, 2);
+    assert_int_equal(scrub.checked, 80);
+    assert_int_equal(kv_log_scrub(f.log, &scrub, 40), STATUS_OK);
+    assert_int_equal(scrub.checked, 100);
+    assert_int_equal(scrub.walks, 1);
+    fixture_close(&f);
 }
 
-static void finds_a_missing_entry_and_a_damaged_vote(void **state) {
-    struct log_fixture f;
+static void finds_a_damaged_vote(void **state) {
+    struct log_fixture f = {0};
     struct kv_scrub scrub = {0};
-    uint8_t memory[KV_LOG_NUMBER_KEY_BYTES];
     uint8_t meta[KV_LOG_META_KEY_BYTES];
-    open_log(&f, *state);
-    append(&f, 1, 100);
-    write_raw(f.log->env, kv__log_number_key(KV_LOG_ENTRIES, 50, memory), (struct bytes){0});
-    assert_int_equal(kv_log_scrub(f.log, &scrub, SIZE_MAX), STATUS_CORRUPT);
-    assert_int_equal(scrub.mismatches, 1);
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 10, 1);
     write_raw(f.log->env, kv__log_meta_key(KV_LOG_HARD, meta), bytes_of_text("no vote at all"));
     assert_int_equal(kv_log_scrub(f.log, &scrub, 1), STATUS_CORRUPT);
     assert_int_equal(scrub.damaged, 1);
-    close_log(&f);
+    fixture_close(&f);
+}
+
+static void walks_on_when_the_log_got_shorter(void **state) {
+    struct log_fixture f = {0};
+    struct kv_scrub scrub = {0};
+    fixture_open(&f, *state);
+    fixture_append(&f, 1, 20, 1);
+    assert_int_equal(kv_log_scrub(f.log, &scrub, 15), STATUS_OK);
+    assert_int_equal(fixture_write(&f, &(struct kv_log_batch){.truncate_from = 5}), STATUS_OK);
+    assert_int_equal(kv_log_scrub(f.log, &scrub, SIZE_MAX), STATUS_OK);
+    assert_int_equal(scrub.walks, 1);
+    assert_int_equal(kv_log_scrub(f.log, &scrub, SIZE_MAX), STATUS_OK);
+    assert_int_equal(scrub.checked, 4);
+    fixture_close(&f);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_setup, temporary_teardown)
@@ -192,8 +175,9 @@ int main(void) {
         TEST(notices_a_sound_record_that_should_not_be_there),
         TEST(flush_in_between_makes_no_mismatch),
         TEST(walks_a_sound_log_while_it_grows_and_is_cut),
-        TEST(finds_a_damaged_entry),
-        TEST(finds_a_missing_entry_and_a_damaged_vote),
+        TEST(finds_each_damaged_entry),
+        TEST(finds_a_damaged_vote),
+        TEST(walks_on_when_the_log_got_shorter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
