@@ -203,12 +203,14 @@ static void complete_address(char address[ADDRESS_BYTES_MAX]) {
 }
 
 static void work_out_cluster(struct settings *settings) {
-    settings->has_cluster = settings->cluster[0] != '\0';
+    char made[NAME_BYTES_MAX] = "";
     if (settings->peer_count == 0)
         return;
     settings__peers_complete(settings);
+    settings__peers_label(settings, made);
+    settings->has_cluster = settings->cluster[0] != '\0' && strcmp(settings->cluster, made) != 0;
     if (!settings->has_cluster)
-        settings__peers_label(settings, settings->cluster);
+        memcpy(settings->cluster, made, sizeof made);
 }
 
 static void work_out(const struct given *given, struct settings *settings) {

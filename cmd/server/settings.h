@@ -40,7 +40,7 @@ struct settings {
     struct settings_peer peers_list[MEMBERS_MAX];
     size_t peer_count;
     char cluster[NAME_BYTES_MAX]; /* label; empty only without PEERS */
-    bool has_cluster;             /* it was given, not made of the names */
+    bool has_cluster;             /* it is another than the one made of the names */
 
     char seeds[SETTINGS_LIST_BYTES_MAX];  /* this version accepts none */
     char bind_address[ADDRESS_BYTES_MAX]; /* an IP address */
