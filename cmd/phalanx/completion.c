@@ -26,17 +26,25 @@ static void print_flag_words(unsigned flags) {
 
 /* ---- bash, and zsh by its bash mode -------------------------------------------------------- */
 
-/* What may follow each command's first word: second words or choices, and flags. */
+static bool has_same_first_word(const struct cli_command *a, const struct cli_command *b) {
+    size_t len = strcspn(a->name, " ");
+    return b->name != NULL && strcspn(b->name, " ") == len && memcmp(a->name, b->name, len) == 0;
+}
+
+/* What may follow each command's first word: second words or choices, and flags. Commands that
+ * share it follow each other, and share one arm: zsh has no ";;&" to fall through by. */
 static void print_bash_command(const struct cli_command *c) {
     const char *second = strchr(c->name, ' ');
     size_t len = strcspn(c->name, " ");
-    printf("    %.*s) words+=\"", (int)len, c->name);
+    if (c == cli_commands || !has_same_first_word(c, c - 1))
+        printf("    %.*s) words+=\"", (int)len, c->name);
     if (second != NULL)
         printf("%s", second);
     if (c->choices != NULL)
         printf(" %s", c->choices);
     print_flag_words(c->flags | CLI_FLAG_BIT(CLI_FLAG_HELP));
-    printf("\" ;;%s\n", second != NULL ? "&" : "");
+    if (!has_same_first_word(c, c + 1))
+        printf("\" ;;\n");
 }
 
 static void print_bash_values(void) {
