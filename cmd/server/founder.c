@@ -4,6 +4,7 @@
 #include "log.h"
 #include "server/wiring.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,15 @@ static void carry_out(struct server *s, const struct founding_decision *decision
     log_writer_do(s->log_writer, &write->job);
 }
 
+/* Nothing of it is worth keeping, not even the identity: it was of a cluster that cannot live. The
+ * decision is told again after a start, until the directory has been set aside. */
+static void drop(struct server *s, uint64_t cluster_id) {
+    log_warn("the cluster that this node helped to found never came to life",
+             log_hex("cluster_id", cluster_id));
+    s->is_dropping = true;
+    CHECK(kill(getpid(), SIGTERM) == 0); /* stops as by anybody else's */
+}
+
 static void decide(struct server *s, const struct founding_decision *decision) {
     s->join_id = 0;
     switch (decision->kind) {
@@ -84,11 +94,7 @@ static void decide(struct server *s, const struct founding_decision *decision) {
         if (!s->turn)
             carry_out(s, decision);
         return;
-    case FOUNDING_DROP:
-        log_error("the cluster that this node helped to found never came to life; start it again "
-                  "with --rejoin",
-                  log_hex("cluster_id", decision->cluster_id));
-        _exit(EXIT_FAILURE);
+    case FOUNDING_DROP: drop(s, decision->cluster_id); return;
     }
 }
 
@@ -230,7 +236,9 @@ static enum status read_record(struct server *s, uint8_t *memory, struct bytes *
 static enum status reset(struct server *s) {
     struct founding_event event = {.kind = FOUNDING_EVENT_RESET, .now_ms = clock_ms()};
     enum status status = founding_step(s->founding, &event);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        pump(s);
+    else
         log_error("--reset-founding is refused: this node belongs to a living cluster",
                   log_status("status", status));
     return status;

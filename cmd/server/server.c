@@ -175,7 +175,9 @@ static enum status start(struct server *s) {
         status = start_mesh(s);
     if (status == STATUS_OK)
         status = founder_new(s);
-    if (status == STATUS_OK && s->summary.identity.cluster_id != 0)
+    /* What is being given up is not run. */
+    bool is_founded = s->summary.identity.cluster_id != 0 && !s->settings->is_resetting_founding;
+    if (status == STATUS_OK && is_founded)
         status = server__make_turn(s);
     if (status != STATUS_OK)
         log_error("cannot start", log_status("status", status));
@@ -333,8 +335,6 @@ static void stop(struct server *s) {
     state_holder_free(s->states);
     if (s->log)
         kv_log_close(s->log);
-    if (s->directory)
-        kv_directory_close(s->directory);
 }
 
 static void serve(struct server *s) {
@@ -346,21 +346,44 @@ static void serve(struct server *s) {
     CHECK(pthread_join(s->signal_thread, NULL) == 0);
 }
 
-int server_run(const struct settings *settings) {
+/* What this node held is of a cluster that never lived. */
+static bool begin_anew(struct server *s) {
+    char name[KV_ASIDE_NAME_BYTES];
+    enum status status = kv_directory_set_aside(s->directory, name);
+    if (status != STATUS_OK)
+        log_error("cannot set aside what the data directory holds", log_status("status", status),
+                  log_text("problem", kv_directory_problem(s->directory)));
+    else
+        log_info("begins anew", log_text("folder", name));
+    return status == STATUS_OK;
+}
+
+static bool run_once(const struct settings *settings, int *ret_exit_status) {
     struct server s = {.settings = settings, .stop.kind = TURN_STOP, .started_ms = clock_ms()};
-    block_signals();
     inbox_init(&s.inbox);
     lobby_init(&s.lobby);
     CHECK(pthread_mutex_init(&s.status_mutex, NULL) == 0);
-    rpc_init();
     bool is_started = start(&s) == STATUS_OK;
     if (is_started)
         serve(&s);
     stop(&s);
-    rpc_shutdown();
+    bool is_to_repeat = s.is_dropping && begin_anew(&s);
+    if (s.directory)
+        kv_directory_close(s.directory);
     CHECK(pthread_mutex_destroy(&s.status_mutex) == 0);
     inbox_close(&s.inbox);
     if (is_started)
         log_info("stopped");
-    return is_started ? EXIT_SUCCESS : EXIT_FAILURE;
+    *ret_exit_status = is_started && s.is_dropping == is_to_repeat ? EXIT_SUCCESS : EXIT_FAILURE;
+    return is_to_repeat;
+}
+
+int server_run(const struct settings *settings) {
+    int exit_status;
+    block_signals();
+    rpc_init();
+    while (run_once(settings, &exit_status))
+        continue;
+    rpc_shutdown();
+    return exit_status;
 }

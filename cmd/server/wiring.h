@@ -97,6 +97,7 @@ struct server {
     bool is_record_stuck; /* record_write found no room */
     bool is_deciding;     /* decision_write is on its way */
     uint64_t join_id;     /* the cluster that founding says to join; 0: none */
+    bool is_dropping;     /* its cluster never came to life: this node begins anew */
     bool has_committed;   /* the founding machine knows */
 
     pthread_mutex_t status_mutex;
