@@ -90,13 +90,24 @@ static void print_zsh(void) {
 
 /* ---- fish ---------------------------------------------------------------------------------- */
 
+/* In single quotes, in which fish knows \' and \\. */
+static void print_fish_text(const char *text) {
+    printf(" -d '");
+    for (; *text != '\0'; text++) {
+        if (*text == '\'' || *text == '\\')
+            putchar('\\');
+        putchar(*text);
+    }
+    putchar('\'');
+}
+
 static void print_fish_flags(const char *seen, unsigned flags) {
     for (unsigned i = 0; i < CLI_FLAG_COUNT; i++) {
         const struct cli_flag_info *info = cli_flag_info((enum cli_flag)i);
         if ((flags & CLI_FLAG_BIT(i)) == 0)
             continue;
-        printf("complete -c phalanx -n '__fish_seen_subcommand_from %s' -o %s -d '%s'", seen,
-               info->name, info->help);
+        printf("complete -c phalanx -n '__fish_seen_subcommand_from %s' -o %s", seen, info->name);
+        print_fish_text(info->help);
         if (info->argument != NULL)
             printf(" -r");
         if (info->choices != NULL)
@@ -108,8 +119,9 @@ static void print_fish_flags(const char *seen, unsigned flags) {
 static void print_fish_command(const struct cli_command *c) {
     const char *second = strchr(c->name, ' ');
     if (second == NULL) {
-        printf("complete -c phalanx -f -n __fish_use_subcommand -a %s -d '%s'\n", c->name,
-               c->summary);
+        printf("complete -c phalanx -f -n __fish_use_subcommand -a %s", c->name);
+        print_fish_text(c->summary);
+        putchar('\n');
         if (c->choices != NULL)
             printf("complete -c phalanx -f -n '__fish_seen_subcommand_from %s' -a '%s'\n", c->name,
                    c->choices);
@@ -118,8 +130,10 @@ static void print_fish_command(const struct cli_command *c) {
     }
     int len = (int)strcspn(c->name, " ");
     printf("complete -c phalanx -f -n __fish_use_subcommand -a %.*s\n", len, c->name);
-    printf("complete -c phalanx -n '__fish_seen_subcommand_from %.*s' -a %s -d '%s'\n", len,
-           c->name, second + 1, c->summary);
+    printf("complete -c phalanx -n '__fish_seen_subcommand_from %.*s' -a %s", len, c->name,
+           second + 1);
+    print_fish_text(c->summary);
+    putchar('\n');
     print_fish_flags(second + 1, c->flags);
 }
 
