@@ -324,9 +324,10 @@ struct rpc_stream; /* one server-streaming answer; belongs to the thread that wr
 struct rpc_handlers {
     void *context;
     /* A well-formed, checked KV request. On a completion-queue thread: hand it over and return.
-     * `request` stays valid until rpc_reply(call). `wait_ms`: how long an answer may take, from the
-     * caller's deadline and REQUEST_WAIT_MS_MAX. STATUS_OVERLOAD, STATUS_UNAVAILABLE: not taken;
-     * the room refuses it with that status and the not-applied mark. */
+     * `request` stays valid until rpc_reply(call). `wait_ms`: how long an answer may take to reach
+     * the caller before its deadline, at most REQUEST_WAIT_MS_MAX. STATUS_OVERLOAD,
+     * STATUS_UNAVAILABLE: not taken; the room refuses it with that status and the not-applied mark.
+     */
     enum status (*on_request)(void *context, struct rpc_call *call,
                               const struct kv_request *request, uint64_t wait_ms);
     /* SaveSnapshot was called. Hand the stream to a thread that may wait, or finish it. */

@@ -287,7 +287,8 @@ void rpc__call_arm(struct rpc__queue *queue, enum rpc__method_id method);
 /* The message that came with the call; false: there was none. Valid until the answer is away. */
 bool rpc__call_body(struct rpc_call *call, struct bytes *ret_body);
 
-/* Milliseconds that the caller still waits, at most REQUEST_WAIT_MS_MAX. */
+/* Milliseconds after which an answer still reaches the caller in time, at most REQUEST_WAIT_MS_MAX;
+ * 0: its deadline has passed. */
 uint64_t rpc__call_wait_ms(const struct rpc_call *call);
 
 /* Queue's thread. */

@@ -378,7 +378,7 @@ static void tells_how_long_the_caller_waits(void **state) {
     raw_call_finish(raw_call_start(client, GET, get_k(), 2000), &outcome);
     uint64_t wait_ms;
     (void)last_request(&wait_ms);
-    assert_in_range(wait_ms, 1, 2100); /* timeouts travel rounded up */
+    assert_in_range(wait_ms, 1, 1950); /* the answer needs some time too */
     raw_call_finish(raw_call_start(client, GET, get_k(), 3600 * 1000), &outcome);
     (void)last_request(&wait_ms);
     assert_int_equal(wait_ms, REQUEST_WAIT_MS_MAX);
