@@ -19,6 +19,8 @@ struct node_status {
     uint64_t leader;                  /* its identity; 0: none known */
     char leader_name[NAME_BYTES_MAX]; /* empty: none known */
     char leader_address[ADDRESS_BYTES_MAX];
+    uint32_t voter_count; /* of the newest configuration in its log; both 0: it has none yet */
+    uint32_t learner_count;
     uint64_t first_index; /* first entry kept in the log */
     uint64_t last_index;
     uint64_t commit_index;

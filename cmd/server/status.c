@@ -15,6 +15,14 @@ static enum node_role role_of(const struct turn *t) {
     return NODE_FOLLOWER;
 }
 
+static void count_members(const struct turn *t, struct node_status *status) {
+    const struct raft_configuration *members = raft_configuration(t->raft);
+    status->voter_count = 0;
+    for (size_t i = 0; i < members->count; i++)
+        status->voter_count += (members->members[i].rights & RAFT_VOTER_BOTH) != 0;
+    status->learner_count = (uint32_t)members->count - status->voter_count;
+}
+
 static void fill_raft(struct turn *t, struct node_status *status) {
     const struct raft_status *raft = raft_status(t->raft);
     const struct raft_member *leader =
@@ -50,6 +58,7 @@ void turn__publish(struct turn *t) {
         return;
     }
     fill_raft(t, &t->status);
+    count_members(t, &t->status);
     fill_state(t, &t->status);
     t->status.disk_is_full = turn__disk_is_full(t);
     t->status.uptime_ms = t->now_ms - t->started_ms;

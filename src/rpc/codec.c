@@ -150,6 +150,9 @@ static void fill_node(phalanx_v1_StatusResponse *to, const struct node_status *f
     phalanx_v1_StatusResponse_set_leader_address(to,
                                                  upb_StringView_FromString(from->leader_address));
     phalanx_v1_StatusResponse_set_uptime_ms(to, from->uptime_ms);
+    phalanx_v1_StatusResponse_set_waiting_for(to, upb_StringView_FromString(from->waiting));
+    phalanx_v1_StatusResponse_set_voter_count(to, from->voter_count);
+    phalanx_v1_StatusResponse_set_learner_count(to, from->learner_count);
 }
 
 static void fill_state(phalanx_v1_StatusResponse *to, const struct node_status *from) {

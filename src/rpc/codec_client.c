@@ -258,12 +258,16 @@ static struct node_status status_of(const phalanx_v1_StatusResponse *message) {
         .disk_is_full = phalanx_v1_StatusResponse_disk_is_full(message),
         .damaged_records = phalanx_v1_StatusResponse_damaged_records(message),
         .uptime_ms = phalanx_v1_StatusResponse_uptime_ms(message),
+        .voter_count = phalanx_v1_StatusResponse_voter_count(message),
+        .learner_count = phalanx_v1_StatusResponse_learner_count(message),
     };
     copy_text(phalanx_v1_StatusResponse_node_id(message), status.name, sizeof status.name);
     copy_text(phalanx_v1_StatusResponse_leader_id(message), status.leader_name,
               sizeof status.leader_name);
     copy_text(phalanx_v1_StatusResponse_leader_address(message), status.leader_address,
               sizeof status.leader_address);
+    copy_text(phalanx_v1_StatusResponse_waiting_for(message), status.waiting,
+              sizeof status.waiting);
     return status;
 }
 

@@ -9,6 +9,7 @@
 
 #include "phalanx/v1/cluster.upb.h"
 #include "phalanx/v1/kv.upb.h"
+#include "rpc/codec.h"
 #include "rpc/codec_client.h"
 
 /* One arena for the messages of a test, and the client's memory. */
@@ -211,6 +212,35 @@ static void a_status_is_copied_and_cut_to_fit(void **state) {
     assert_string_equal(status.leader_name, "");
 }
 
+/* The longest texts there can be: the answer has room for them. */
+static void a_status_comes_back_as_the_server_told_it(void **state) {
+    struct fixture *f = *state;
+    struct node_status told = {.role = NODE_LEARNER,
+                               .voter_count = 3,
+                               .learner_count = 1,
+                               .uptime_ms = UINT64_MAX};
+    memset(told.name, 'n', sizeof told.name - 1);
+    memset(told.leader_name, 'l', sizeof told.leader_name - 1);
+    memset(told.leader_address, 'a', sizeof told.leader_address - 1);
+    memset(told.waiting, 'w', sizeof told.waiting - 1);
+    uint8_t data[RPC__STATUS_BYTES_MAX];
+    size_t len = rpc__status_encode(&told, data);
+    struct node_status status;
+    char version[64];
+    assert_int_equal(rpc__decode_status(f->memory, bytes_of(data, len), &status, version,
+                                        sizeof version),
+                     STATUS_OK);
+    assert_string_equal(status.name, told.name);
+    assert_string_equal(status.leader_name, told.leader_name);
+    assert_string_equal(status.leader_address, told.leader_address);
+    assert_string_equal(status.waiting, told.waiting);
+    assert_int_equal(status.role, NODE_LEARNER);
+    assert_int_equal(status.voter_count, 3);
+    assert_int_equal(status.learner_count, 1);
+    assert_true(status.uptime_ms == UINT64_MAX);
+    assert_true(version[0] != '\0');
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_put_carries_all_that_was_asked, set_up, tear_down),
@@ -223,6 +253,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_scan_answers_its_items_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_the_message_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_status_is_copied_and_cut_to_fit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_status_comes_back_as_the_server_told_it, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
