@@ -91,7 +91,11 @@ static const char *set_prev_revision(struct cli_flags *flags, const char *text) 
 }
 
 static const char *set_request_id(struct cli_flags *flags, const char *text) {
-    static const char wanted[] = "CLIENT:SEQUENCE, two numbers from 1";
+    static const char wanted[] = "CLIENT:SEQUENCE, two numbers from 1, or none";
+    if (strcmp(text, "none") == 0) {
+        flags->client_id = 0;
+        return NULL;
+    }
     const char *colon = strchr(text, ':');
     char client[32];
     if (colon == NULL || (size_t)(colon - text) >= sizeof client)
@@ -170,9 +174,10 @@ static const struct {
     [CLI_FLAG_PREV_REVISION] = {{"prev-revision", "N", NULL,
                                  "only if the key was last modified at revision N; 0: is absent"},
                                 set_prev_revision},
-    [CLI_FLAG_REQUEST_ID] = {{"request-id", "CLIENT:SEQ", NULL,
-                              "name this write, so that repeating it has no further effect"},
-                             set_request_id},
+    [CLI_FLAG_REQUEST_ID] =
+        {{"request-id", "CLIENT:SEQ", NULL,
+          "name this write, so that repeating it has no further effect; or none"},
+         set_request_id},
     [CLI_FLAG_LIMIT] = {{"limit", "N", NULL, "at most N keys; 0 (default): all"}, set_limit},
     [CLI_FLAG_PREFIX] = {{"prefix", "P", NULL, "only keys that begin with P"}, set_prefix},
     [CLI_FLAG_KEYS_ONLY] = {{"keys-only", NULL, NULL, "leave out the values"}, set_keys_only},

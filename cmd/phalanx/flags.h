@@ -37,7 +37,7 @@ struct cli_flags {
     uint64_t timeout_ms;
     bool is_stale;
     int64_t prev_revision; /* when given */
-    uint64_t client_id;    /* of the request id, when given */
+    uint64_t client_id;    /* of the request id, when given; 0: none is wanted */
     uint64_t sequence;
     int64_t limit; /* 0: no limit */
     const char *prefix;

@@ -14,10 +14,11 @@ static bool id_is_given(const struct cli_flags *flags) {
     return (flags->given & CLI_FLAG_BIT(CLI_FLAG_REQUEST_ID)) != 0;
 }
 
-/* A name for this write: the user's, or one that nobody else makes. With it every attempt but the
- * first that is applied has no effect, so all of them may be repeated. */
+/* A name for this write: the user's, or one that nobody else makes, unless the user wants none.
+ * With it every attempt but the first that is applied has no effect, so all of them may be
+ * repeated. */
 static void set_request_id(const struct cli_flags *flags, struct kv_request *request) {
-    request->has_request_id = true;
+    request->has_request_id = !id_is_given(flags) || flags->client_id != 0;
     request->client_id = flags->client_id;
     request->sequence = flags->sequence;
     if (id_is_given(flags))

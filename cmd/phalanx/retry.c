@@ -33,11 +33,12 @@ static enum verdict verdict_of(enum rpc_code code) {
     return VERDICT_BROKEN; /* a code of a later version */
 }
 
-/* The servers have no room to remember another client. As this one was made for this request, they
- * did not know it, so nothing was applied; and it can do without. */
+/* The servers have no room to remember another client. As this one was made for this request, and
+ * no attempt may have brought it to them, they did not know it: nothing was applied, and it can do
+ * without. */
 static bool is_one_client_too_many(const struct cli_retry *retry,
                                    const struct rpc_outcome *outcome) {
-    return retry->id_is_ours && retry->has_request_id && retry->attempts == 1 &&
+    return retry->id_is_ours && retry->has_request_id && !retry->is_open &&
            outcome->code == RPC_RESOURCE_EXHAUSTED &&
            strncmp(outcome->detail, "request_id:", strlen("request_id:")) == 0;
 }
@@ -46,7 +47,6 @@ static bool is_one_client_too_many(const struct cli_retry *retry,
  * a server answers it the same way each time. */
 static void note(struct cli_retry *retry, const struct rpc_outcome *outcome) {
     retry->code = outcome->code;
-    retry->attempts++;
     if (is_one_client_too_many(retry, outcome)) {
         retry->has_request_id = false;
         return;
@@ -76,6 +76,8 @@ enum cli_exit cli_retry_exit(const struct cli_retry *retry) {
         return CLI_EXIT_PRECONDITION;
     if (retry->is_open)
         return CLI_EXIT_UNKNOWN;
+    if (retry->code == RPC_NOT_FOUND)
+        return CLI_EXIT_NOT_FOUND;
     if (verdict_of(retry->code) == VERDICT_TRANSIENT)
         return CLI_EXIT_UNAVAILABLE;
     return CLI_EXIT_ERROR;

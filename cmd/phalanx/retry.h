@@ -12,9 +12,8 @@ struct cli_retry {
     bool is_write;
     bool has_request_id; /* a repeated write takes effect once; cleared when it has to go without */
     bool id_is_ours;     /* the id was made for this request, and never used before */
-    unsigned attempts;
-    bool is_open;       /* some attempt may have been applied, and no answer has settled it */
-    enum rpc_code code; /* of the newest attempt */
+    bool is_open;        /* some attempt may have been applied, and no answer has settled it */
+    enum rpc_code code;  /* of the newest attempt */
 };
 
 enum cli_next {

@@ -130,7 +130,9 @@ static void a_request_id_is_two_numbers_from_one(void **state) {
     assert_int_equal(p.flags.sequence, 256);
     assert_true(PARSE(&p, "-request-id", "0xff:1"));
     assert_int_equal(p.flags.client_id, 255);
-    const char *const wrong[] = {"1", "1:", ":1", "0:1", "1:0", "1:2:3", "a:b", "-1:1"};
+    assert_true(PARSE(&p, "-request-id", "none"));
+    assert_true(p.flags.client_id == 0);
+    const char *const wrong[] = {"1", "1:", ":1", "0:1", "1:0", "1:2:3", "a:b", "-1:1", "non"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_false(PARSE(&p, "-request-id", wrong[i]));
 }

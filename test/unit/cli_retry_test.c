@@ -140,6 +140,24 @@ static void a_write_goes_without_our_id_when_there_is_no_room_for_it(void **stat
     assert_int_equal(cli_retry_exit(&retry), CLI_EXIT_UNKNOWN);
 }
 
+static void our_id_is_dropped_after_attempts_that_certainly_did_nothing(void **state) {
+    (void)state;
+    struct rpc_outcome full = table_is_full();
+    struct cli_retry retry = {.is_write = true, .has_request_id = true, .id_is_ours = true};
+    (void)next(&retry, RPC_UNAVAILABLE, true);
+    (void)cli_retry_next(&retry, &full, HERE);
+    assert_false(retry.has_request_id);
+}
+
+/* Changes of the cluster are writes without an id that can be refused for want of a node. */
+static void what_names_nobody_is_told_apart(void **state) {
+    (void)state;
+    struct cli_retry retry = {.is_write = true};
+    assert_int_equal(next(&retry, RPC_UNAVAILABLE, true), CLI_NEXT_SERVER);
+    assert_int_equal(next(&retry, RPC_NOT_FOUND, true), CLI_NEXT_STOP);
+    assert_int_equal(cli_retry_exit(&retry), CLI_EXIT_NOT_FOUND);
+}
+
 static void a_users_id_and_one_that_was_sent_before_stay_on(void **state) {
     (void)state;
     struct rpc_outcome full = table_is_full();
@@ -165,6 +183,8 @@ int main(void) {
         cmocka_unit_test(what_broke_in_the_middle_is_not_repeated_and_may_have_been_applied),
         cmocka_unit_test(the_next_attempt_goes_to_the_leader_that_was_named),
         cmocka_unit_test(a_write_goes_without_our_id_when_there_is_no_room_for_it),
+        cmocka_unit_test(our_id_is_dropped_after_attempts_that_certainly_did_nothing),
+        cmocka_unit_test(what_names_nobody_is_told_apart),
         cmocka_unit_test(a_users_id_and_one_that_was_sent_before_stay_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
