@@ -21,7 +21,7 @@
 struct server {
     char address[ADDRESS_BYTES_MAX];
     struct rpc_client *client;
-    bool is_unreachable; /* a leader that was named and never answered: not from here, it seems */
+    bool was_in_vain; /* it was asked and could not help: a hint does not lead here again */
 };
 
 struct cli_caller {
@@ -50,7 +50,7 @@ static bool server_open(struct server *server, const char *address, size_t len) 
         return false;
     memcpy(server->address, address, len);
     server->address[len] = '\0';
-    server->is_unreachable = false;
+    server->was_in_vain = false;
     return rpc_client_new(server->address, &server->client) == STATUS_OK;
 }
 
@@ -115,10 +115,10 @@ void cli_caller_ask(struct cli_caller *caller, size_t index, cli_attempt *attemp
 static size_t find_leader(struct cli_caller *caller, const char *address) {
     for (size_t i = 0; i < caller->count; i++)
         if (strcmp(caller->servers[i].address, address) == 0)
-            return i;
+            return caller->servers[i].was_in_vain ? SERVERS_MAX + 1 : i;
     struct server *guest = &caller->servers[SERVERS_MAX];
     if (guest->client != NULL && strcmp(guest->address, address) == 0)
-        return guest->is_unreachable ? SERVERS_MAX + 1 : SERVERS_MAX;
+        return guest->was_in_vain ? SERVERS_MAX + 1 : SERVERS_MAX;
     server_close(guest);
     return server_open(guest, address, strlen(address)) ? SERVERS_MAX : SERVERS_MAX + 1;
 }
@@ -148,8 +148,7 @@ static uint64_t attempt_timeout(const struct pursuit *p, uint64_t left_ms) {
 
 static void move_on(struct pursuit *p, enum cli_next next) {
     struct cli_caller *caller = p->caller;
-    if (p->asked == SERVERS_MAX)
-        caller->servers[SERVERS_MAX].is_unreachable = true;
+    caller->servers[p->asked].was_in_vain = true;
     size_t leader =
         next == CLI_NEXT_LEADER ? find_leader(caller, p->outcome.leader) : SERVERS_MAX + 1;
     if (leader <= SERVERS_MAX)
@@ -191,15 +190,30 @@ static void pursue(struct pursuit *p, bool may_repeat, cli_attempt *attempt, voi
 
 /* ---- Lines --------------------------------------------------------------------------------- */
 
-/* What to do about it. */
-static const char *advice(const struct cli_retry *retry, enum cli_exit end) {
+/* What to do about a failure, by what was asked. */
+struct advice {
+    const char *unavailable;
+    const char *precondition;
+    const char *unknown;
+};
+
+static const struct advice read_advice = {"; try again, or name other servers with -addr", "", ""};
+static const struct advice write_advice = {
+    "; nothing was applied: try again, or name other servers with -addr",
+    "; nothing was applied: get the key for its revision",
+    "; it may have been applied",
+};
+static const struct advice order_advice = {
+    "; nothing was changed: try again, or name other servers with -addr",
+    "; nothing was changed",
+    "; it may have been done: `phalanx members` shows it",
+};
+
+static const char *advice_on(const struct advice *advice, enum cli_exit end) {
     switch (end) {
-    case CLI_EXIT_UNAVAILABLE:
-        return retry->is_write
-                   ? "; nothing was applied: try again, or name other servers with -addr"
-                   : "; try again, or name other servers with -addr";
-    case CLI_EXIT_PRECONDITION: return "; nothing was applied: get the key for its revision";
-    case CLI_EXIT_UNKNOWN: return "; it may have been applied";
+    case CLI_EXIT_UNAVAILABLE: return advice->unavailable;
+    case CLI_EXIT_PRECONDITION: return advice->precondition;
+    case CLI_EXIT_UNKNOWN: return advice->unknown;
     case CLI_EXIT_OK:
     case CLI_EXIT_ERROR:
     case CLI_EXIT_USAGE:
@@ -209,11 +223,12 @@ static const char *advice(const struct cli_retry *retry, enum cli_exit end) {
 }
 
 /* `more` follows on the same line. */
-static enum cli_exit conclude(const struct pursuit *p, const char *command, const char *more) {
+static enum cli_exit conclude(const struct pursuit *p, const char *command,
+                              const struct advice *advice, const char *more) {
     enum cli_exit end = cli_retry_exit(&p->retry);
     if (end != CLI_EXIT_OK)
         cli_error("%s: %s: %s: %s%s%s", command, p->caller->servers[p->asked].address,
-                  rpc_code_name(p->outcome.code), p->outcome.detail, advice(&p->retry, end), more);
+                  rpc_code_name(p->outcome.code), p->outcome.detail, advice_on(advice, end), more);
     return end;
 }
 
@@ -253,12 +268,19 @@ enum cli_exit cli_caller_kv(struct cli_caller *caller, const char *command,
         snprintf(more, sizeof more,
                  ": repeat it within the hour with -request-id %" PRIu64 ":%" PRIu64,
                  request->client_id, request->sequence);
-    return conclude(&p, command, more);
+    return conclude(&p, command, p.retry.is_write ? &write_advice : &read_advice, more);
 }
 
 enum cli_exit cli_caller_read(struct cli_caller *caller, const char *command, bool may_repeat,
                               cli_attempt *attempt, void *context) {
     struct pursuit p = {.caller = caller};
     pursue(&p, may_repeat, attempt, context);
-    return conclude(&p, command, "");
+    return conclude(&p, command, &read_advice, "");
+}
+
+enum cli_exit cli_caller_order(struct cli_caller *caller, const char *command, cli_attempt *attempt,
+                               void *context) {
+    struct pursuit p = {.caller = caller, .retry = {.is_write = true}};
+    pursue(&p, true, attempt, context);
+    return conclude(&p, command, &order_advice, "");
 }

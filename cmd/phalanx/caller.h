@@ -29,6 +29,11 @@ enum cli_exit cli_caller_kv(struct cli_caller *caller, const char *command,
 enum cli_exit cli_caller_read(struct cli_caller *caller, const char *command, bool may_repeat,
                               cli_attempt *attempt, void *context);
 
+/* Likewise for what changes the cluster. It bears no name, so there are further attempts only while
+ * it has certainly not begun. */
+enum cli_exit cli_caller_order(struct cli_caller *caller, const char *command, cli_attempt *attempt,
+                               void *context);
+
 /* The addresses given, for commands that ask each of them; one attempt each, and no line. */
 size_t cli_caller_count(const struct cli_caller *caller);
 const char *cli_caller_address(const struct cli_caller *caller, size_t index);

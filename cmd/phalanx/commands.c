@@ -10,12 +10,22 @@
 /* Every command that asks a server. */
 #define ASKING (BIT(ADDR) | BIT(TIMEOUT) | BIT(OUTPUT))
 #define WRITING (ASKING | BIT(PREV_REVISION) | BIT(REQUEST_ID) | BIT(HEX) | BIT(BASE64))
+/* Nodes and how to name them; shared by the commands that change the cluster. */
+#define NODE_NAMES \
+    "A node is named by its NODE_ID, or as id:HEX by the identity that `phalanx members` shows.\n" \
+    "Any server takes it. Exits with 3 when there is no such node, with 6 when the cluster\n" \
+    "refuses and says why, with 4 when nothing was begun, as while another change is under\n" \
+    "way, and with 5 when it may have been done."
+
 #define READING (ASKING | BIT(CONSISTENCY) | BIT(HEX) | BIT(BASE64))
 
 const struct cli_command cli_commands[] = {
     {"put", "KEY VALUE", NULL, "set a key",
      "VALUE - takes the value from stdin, any bytes. Prints the new revision.\n"
-     "Each put carries a request id, so that a retry takes effect once.",
+     "Each put carries a request id, so that a retry takes effect once. The servers remember\n"
+     "65536 clients for an hour, and each put is one: a script that writes more passes\n"
+     "-request-id none, or ids of its own; a put without one is repeated only while it has\n"
+     "certainly not been applied.",
      2, 2, WRITING, cli_run_put},
     {"get", "KEY", NULL, "print a key's value",
      "Prints the value's bytes as they are, and a newline after them on a terminal.\n"
@@ -32,6 +42,26 @@ const struct cli_command cli_commands[] = {
     {"status", "", NULL, "print what each server says of itself",
      "Asks every address given. JSON is one object for each, on a line of its own.", 0, 0, ASKING,
      cli_run_status},
+    {"members", "", NULL, "list the cluster's members",
+     "As the leader sees them: how far the log of each is known to equal the leader's, how many\n"
+     "entries it lacks, and for how long nothing was heard of it. While there is no leader, any\n"
+     "server tells what it knows.",
+     0, 0, ASKING, cli_run_members},
+    {"member add", "NODE", NULL, "take a node in as a learner",
+     "A learner receives everything and does not vote. The node runs, and has met the "
+     "cluster.\n" NODE_NAMES,
+     1, 1, ASKING, cli_run_member_add},
+    {"member promote", "NODE", NULL, "make a learner a voter",
+     "Once it has caught up. A silent member of the same name leaves with the same "
+     "change.\n" NODE_NAMES,
+     1, 1, ASKING, cli_run_member_promote},
+    {"member remove", "NODE", NULL, "remove a member",
+     "The node then stops by itself.\n" NODE_NAMES, 1, 1, ASKING, cli_run_member_remove},
+    {"member replace", "OLD NEW", NULL, "let a learner vote in a member's place",
+     "Both in one change.\n" NODE_NAMES, 2, 2, ASKING, cli_run_member_replace},
+    {"transfer-leader", "[NODE]", NULL, "hand leadership over",
+     "To NODE, or to the voter that is furthest.\n" NODE_NAMES, 0, 1, ASKING,
+     cli_run_transfer_leader},
     {"snapshot save", "FILE", NULL, "write the whole state of a server to a file",
      "The file appears only once it is complete, checked and synced.\n"
      "-timeout is how long to wait for each next piece.",

@@ -47,8 +47,9 @@ void cli_help_print(const struct cli_command *command, const char *word) {
     printf("\n`phalanx help COMMAND` tells the flags. All that ask a server take -addr\n"
            "HOST:PORT[,...] (or PHALANX_ADDR; default 127.0.0.1:9000), -timeout, -o text|json.\n"
            "\n"
-           "Exit codes: 0 ok, 1 error, 2 usage, 3 key not found, 4 unavailable and not applied,\n"
-           "5 outcome unknown, 6 precondition failed.\n");
+           "Exit codes: 0 ok, 1 error, 2 usage, 3 no such key or node, 4 unavailable and not "
+           "applied,\n"
+           "5 outcome unknown, 6 precondition failed or change refused.\n");
 }
 
 enum cli_exit cli_run_help(const struct cli_invocation *invocation) {

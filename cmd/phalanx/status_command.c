@@ -32,6 +32,9 @@ static void print_json(const char *address, const struct answer *answer) {
     cli_json_text(&json, "version", answer->version);
     cli_json_text(&json, "role", role_name(s->role));
     cli_json_count(&json, "term", s->term);
+    cli_json_text(&json, "waiting_for", s->waiting);
+    cli_json_count(&json, "voter_count", s->voter_count);
+    cli_json_count(&json, "learner_count", s->learner_count);
     cli_json_text(&json, "leader_id", s->leader_name);
     cli_json_text(&json, "leader_address", s->leader_address);
     cli_json_count(&json, "first_index", s->first_index);
@@ -53,14 +56,40 @@ static void print_json(const char *address, const struct answer *answer) {
     putchar('\n');
 }
 
-static void print_text(const char *address, const struct answer *answer) {
+static void print_version(const struct answer *answer) {
+    uint64_t uptime_ms = answer->status.uptime_ms;
+    printf("  version   %s, up %" PRIu64 ".%" PRIu64 " s\n", answer->version, uptime_ms / 1000,
+           uptime_ms % 1000 / 100);
+}
+
+/* It belongs to no cluster yet: there is no more to tell. */
+static void print_waiting(const char *address, const struct answer *answer) {
     const struct node_status *s = &answer->status;
-    printf("%s at %s: %s of term %" PRIu64 "\n", s->name, address, role_name(s->role), s->term);
+    printf("%s at %s: in no cluster yet\n", s->name, address);
+    printf("  %s\n", s->waiting);
+    printf("  identity  %016" PRIx64 "\n", s->identity);
+    print_version(answer);
+}
+
+static void print_cluster(const struct node_status *s) {
     printf("  leader    %s", s->leader_name[0] == '\0' ? "none known" : s->leader_name);
     printf("%s%s\n", s->leader_address[0] == '\0' ? "" : " at ", s->leader_address);
+    printf("  members   %" PRIu32 " voter%s", s->voter_count, s->voter_count == 1 ? "" : "s");
+    if (s->learner_count > 0)
+        printf(", %" PRIu32 " learner%s", s->learner_count, s->learner_count == 1 ? "" : "s");
+    printf("\n  identity  %016" PRIx64 " in cluster %016" PRIx64 "\n", s->identity, s->cluster_id);
+}
+
+/* It has met its cluster, and is no member. */
+static void print_outside(const char *address, const struct answer *answer) {
+    const struct node_status *s = &answer->status;
+    printf("%s at %s: waits to be taken in: `phalanx member add %s` does it\n", s->name, address,
+           s->name);
     printf("  identity  %016" PRIx64 " in cluster %016" PRIx64 "\n", s->identity, s->cluster_id);
-    printf("  version   %s, up %" PRIu64 ".%" PRIu64 " s\n", answer->version, s->uptime_ms / 1000,
-           s->uptime_ms % 1000 / 100);
+    print_version(answer);
+}
+
+static void print_state(const struct node_status *s) {
     printf("  log       %" PRIu64 " to %" PRIu64 ", committed %" PRIu64 ", %" PRIu64 " bytes\n",
            s->first_index, s->last_index, s->commit_index, s->log_file_bytes);
     printf("  state     applied %" PRIu64 ", on disk %" PRIu64 ", %" PRIu64
@@ -73,6 +102,22 @@ static void print_text(const char *address, const struct answer *answer) {
         printf("  DISK FULL: writes are refused\n");
     if (s->damaged_records > 0)
         printf("  DAMAGED RECORDS: %" PRIu64 "\n", s->damaged_records);
+}
+
+static void print_text(const char *address, const struct answer *answer) {
+    const struct node_status *s = &answer->status;
+    if (s->waiting[0] != '\0') {
+        print_waiting(address, answer);
+        return;
+    }
+    if (s->voter_count == 0) {
+        print_outside(address, answer);
+        return;
+    }
+    printf("%s at %s: %s of term %" PRIu64 "\n", s->name, address, role_name(s->role), s->term);
+    print_cluster(s);
+    print_version(answer);
+    print_state(s);
 }
 
 static void attempt_status(void *context, struct rpc_client *client, uint64_t timeout_ms,

@@ -17,8 +17,9 @@ from support.story import CLI, wait_until
 
 OK, ERROR, USAGE, NOT_FOUND, UNAVAILABLE, UNKNOWN, PRECONDITION = range(7)
 
-COMMANDS = ("put", "get", "delete", "scan", "status", "snapshot save", "snapshot inspect",
-            "snapshot restore", "version", "completion", "help")
+COMMANDS = ("put", "get", "delete", "scan", "status", "members", "member add", "member promote",
+            "member remove", "member replace", "transfer-leader", "snapshot save",
+            "snapshot inspect", "snapshot restore", "version", "completion", "help")
 
 
 def run(*arguments, stdin=b"", **environment):
@@ -185,6 +186,11 @@ def ends_with_2_when_called_wrongly(story):
                         (("get", "k", "-addr", "nonsense"), "nonsense"), (("help", "no"), "no"),
                         (("completion", "csh"), "csh"), (("snapshot", "restore", "x"), "-data-dir"),
                         (("scan", "a", "-prefix", "b"), "-prefix"),
+                        (("member",), "which one"), (("member", "add"), "too few"),
+                        (("member", "promote", "id:"), "identity"),
+                        (("member", "remove", "127.0.0.1:9000"), "a node's name"),
+                        (("member", "replace", "a"), "too few"),
+                        (("transfer-leader", "a", "b"), "too many"),
                         (("get", "k", "-consistency", "eventual"), "-consistency")):
         expect(sh.fails(USAGE, *words, says=[says]) == b"", words)
 
@@ -369,6 +375,9 @@ def completes_in_bash(story):
     expect(completions("s") == ["scan", "status", "snapshot"], completions("s"))
     expect({"save", "inspect", "restore"} <= set(completions("snapshot", "")))
     expect(completions("snapshot", "r") == ["restore"])
+    expect(completions("m") == ["members", "member"], completions("m"))
+    expect({"add", "promote", "remove", "replace"} <= set(completions("member", "")))
+    expect("-timeout" in completions("member", "add", "-"))
     expect("-prev-revision" in completions("put", "k", "v", "-"))
     expect(completions("get", "k", "-o", "") == ["text", "json"])
     expect(completions("get", "k", "-consistency", "s") == ["stale"])
