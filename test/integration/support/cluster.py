@@ -48,6 +48,7 @@ class Node(Server):
         super().__init__(cluster.story, data_dir,
                          {"NODE_ID": name, "GRPC_ADDR": f"127.0.0.1:{self.port.number}",
                           "ADVERTISE_ADDR": f"127.0.0.1:{self.front}", **settings})
+        self.address = f"127.0.0.1:{self.port.number}"
         cluster.story.servers.append(self)
         cluster.story.at_end(self.end)
 
@@ -56,6 +57,10 @@ class Node(Server):
         is_so = super().is_serving()
         self.address = f"127.0.0.1:{self.port.number}"
         return is_so
+
+    def http(self, path, timeout=5):
+        expect(self.is_serving(), self.name, "does not serve")
+        return super().http(path, timeout)
 
     def is_up(self):
         return self.is_running() and not self.is_paused
@@ -90,7 +95,6 @@ class Node(Server):
     def standing_client(self):
         """One connection for many small questions."""
         if not self._clients:
-            self.address = f"127.0.0.1:{self.port.number}"
             self.client()
         return self._clients[0]
 
@@ -132,6 +136,12 @@ class Cluster:
 
     def others(self, *nodes):
         return [node for node in self if node not in nodes]
+
+    def end(self):
+        """Before the story does."""
+        for node in self:
+            node.end()
+        self.links.end()
 
     # ---- Starting
 
@@ -184,6 +194,10 @@ class Cluster:
                 return value
             expect(time.monotonic() < end, f"not within {seconds} s: {what}:", _show(statuses))
             time.sleep(0.02)
+
+    def find_leader(self, statuses):
+        """Its name, if most nodes of these statuses follow it."""
+        return _leader_of(statuses, list(self.nodes))
 
     def leader(self, among=None, seconds=LIMIT_S):
         """The node that leads, and that most of all nodes follow in the same term. `among`: wait

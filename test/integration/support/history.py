@@ -90,6 +90,14 @@ class History:
         """It is linearizable, what was refused is never seen, and what was repeated happened once."""
         linear.expect_linear(self.operations, self.keys)
 
+    def expect_all_well(self, cluster):
+        """After faults and without clients: all hold the same, and what was seen is one order."""
+        cluster.wait_until_all_follow()
+        cluster.wait_level()
+        for node in cluster:
+            self.read_everything(node.client())
+        self.check()
+
 
 # ---- Operations ----------------------------------------------------------------------------------
 

@@ -60,7 +60,7 @@ class Links:
                 self._ask("delay", *way, 0)
 
     def end(self):
+        self.process.kill()
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.kill()
         self.process.wait()
