@@ -67,16 +67,24 @@ def a_put_that_waits_is_taken_once_there_is_a_cluster(story):
     expect_one_cluster(cluster, list(cluster))
 
 
-@test
-def one_is_restarted_in_the_middle(story):
-    for stage in STAGES * story.rounds(1):
-        cluster = story.cluster(3)
+def disturbed(story, disturb):
+    """Clusters of three, side by side, with something done to one of each, in each stage."""
+    stages = STAGES * story.rounds(1)
+    clusters = [story.cluster(3) for _ in stages]
+    for cluster, stage in zip(clusters, stages):
         cluster.slow(SLOW_MS)
         cluster.launch()
         node = story.random.choice(list(cluster))
         node.wait_for_log(stage)
         node.kill()
+        disturb(node)
         node.launch()
+    return clusters
+
+
+@test
+def one_is_restarted_in_the_middle(story):
+    for cluster in disturbed(story, lambda node: None):
         expect_one_cluster(cluster, list(cluster))
         cluster.end()
 
@@ -102,17 +110,7 @@ def wait_for_one_cluster(cluster):
 @test
 def one_is_wiped_in_the_middle(story):
     """What it promised is forgotten; the others must not wait for it for ever, nor be two."""
-    stages = STAGES * story.rounds(1)
-    clusters = [story.cluster(3) for _ in stages]
-    for cluster, stage in zip(clusters, stages):
-        cluster.slow(SLOW_MS)
-        cluster.launch()
-        wiped = story.random.choice(list(cluster))
-        wiped.wait_for_log(stage)
-        wiped.kill()
-        wiped.wipe()
-        wiped.launch()
-    for cluster in clusters:  # all of them have been going on meanwhile
+    for cluster in disturbed(story, lambda node: node.wipe()):
         leader = wait_for_one_cluster(cluster)
         leader.client().put("key", "value")
         expect(leader.client().get("key").value == b"value")
