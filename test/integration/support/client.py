@@ -1,5 +1,7 @@
 """Calls over grpcio. Each is one attempt; a failed one raises CallFailed."""
 
+import time
+
 from support.proto import cluster, kv
 
 import grpc
@@ -31,6 +33,22 @@ class CallFailed(Exception):
         self.is_not_applied = self.metadata.get("phalanx-outcome") == "not-applied"
         mark = ", not applied" if self.is_not_applied else ""
         super().__init__(f"{method}: {self.code.name}{mark}: {self.detail}")
+
+
+# What may pass if it is asked again.
+_PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+def insist(call, seconds=60):
+    """Repeats what is safe to repeat, until it is answered."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except CallFailed as failed:
+            if failed.code not in _PASSING or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _bytes(text):
