@@ -9,7 +9,7 @@
 /* A request that the leader did not take goes to the next one after this time. */
 #define RETRY_MS 25
 
-/* How long the thread waits at a time; it looks then whether it is to stop. */
+/* How long the thread waits for an answer at a time. */
 #define WAIT_MS 100
 
 struct target {
@@ -31,8 +31,10 @@ struct forwarder {
     struct rpc_queue *queue;
     struct target targets[MEMBERS_MAX]; /* the loop's */
     pthread_t thread;
-    atomic_size_t in_flight;
-    atomic_bool is_stopping;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed; /* there is something in flight again, or it stops */
+    size_t in_flight;       /* both under the mutex */
+    bool is_stopping;
 };
 
 /* ---- Answers --------------------------------------------------------------------------------- */
@@ -54,6 +56,15 @@ static bool is_to_retry(const struct turn_request *request, const struct rpc_out
     return is_safe && clock_ms() + RETRY_MS < request->deadline_ms;
 }
 
+static void count(struct forwarder *f, int more) {
+    CHECK(pthread_mutex_lock(&f->mutex) == 0);
+    bool was_idle = f->in_flight == 0;
+    f->in_flight += (size_t)more;
+    CHECK(pthread_mutex_unlock(&f->mutex) == 0);
+    if (was_idle)
+        CHECK(pthread_cond_signal(&f->changed) == 0);
+}
+
 static void take(struct forwarder *f, const struct rpc_completion *completion) {
     struct passage *passage = completion->tag;
     atomic_fetch_sub(&passage->target->in_flight, 1);
@@ -62,13 +73,25 @@ static void take(struct forwarder *f, const struct rpc_completion *completion) {
     else
         rpc_reply_forwarded(passage->call, completion);
     free(passage);
-    atomic_fetch_sub(&f->in_flight, 1);
+    count(f, -1);
+}
+
+/* A thread that polls takes other threads' events too, only to hand them on: while nothing is in
+ * flight, as on a leader for ever, it stays out of the way. False: nothing is left, and it stops.
+ */
+static bool await_flight(struct forwarder *f) {
+    CHECK(pthread_mutex_lock(&f->mutex) == 0);
+    while (f->in_flight == 0 && !f->is_stopping)
+        CHECK(pthread_cond_wait(&f->changed, &f->mutex) == 0);
+    bool is_flying = f->in_flight > 0;
+    CHECK(pthread_mutex_unlock(&f->mutex) == 0);
+    return is_flying;
 }
 
 static void *run(void *context) {
     struct forwarder *f = context;
     struct rpc_completion completion;
-    while (!atomic_load(&f->is_stopping) || atomic_load(&f->in_flight) > 0)
+    while (await_flight(f))
         if (rpc_queue_next(f->queue, WAIT_MS, &completion) == STATUS_OK)
             take(f, &completion);
     return NULL;
@@ -121,12 +144,12 @@ static enum status send(struct forwarder *f, struct target *target, uint64_t tim
     if (!copy)
         return STATUS_NO_MEMORY;
     *copy = *passage;
-    atomic_fetch_add(&f->in_flight, 1);
+    count(f, 1);
     atomic_fetch_add(&target->in_flight, 1);
     enum status status = rpc_client_forward(target->client, copy->call, timeout_ms, copy);
     if (status == STATUS_OK)
         return STATUS_OK;
-    atomic_fetch_sub(&f->in_flight, 1);
+    count(f, -1);
     atomic_fetch_sub(&target->in_flight, 1);
     free(copy);
     return status;
@@ -175,6 +198,8 @@ enum status forwarder_new(struct inbox *inbox,
         free(f);
         return status;
     }
+    CHECK(pthread_mutex_init(&f->mutex, NULL) == 0);
+    CHECK(pthread_cond_init(&f->changed, NULL) == 0);
     CHECK(pthread_create(&f->thread, NULL, run, f) == 0);
     *ret_forwarder = f;
     return STATUS_OK;
@@ -186,11 +211,16 @@ void forwarder_free(struct forwarder *f) {
     for (size_t i = 0; i < MEMBERS_MAX; i++)
         if (f->targets[i].client)
             rpc_client_cancel(f->targets[i].client);
-    atomic_store(&f->is_stopping, true);
+    CHECK(pthread_mutex_lock(&f->mutex) == 0);
+    f->is_stopping = true;
+    CHECK(pthread_mutex_unlock(&f->mutex) == 0);
+    CHECK(pthread_cond_signal(&f->changed) == 0);
     CHECK(pthread_join(f->thread, NULL) == 0);
     for (size_t i = 0; i < MEMBERS_MAX; i++)
         if (f->targets[i].client)
             rpc_client_free(f->targets[i].client);
     rpc_queue_free(f->queue);
+    CHECK(pthread_cond_destroy(&f->changed) == 0);
+    CHECK(pthread_mutex_destroy(&f->mutex) == 0);
     free(f);
 }
