@@ -51,6 +51,8 @@ void raft__commit_advance(struct raft *r) {
     bool is_of_term = index >= r->noop_index || PLANTED(commit_old_term);
     if (is_of_term && index > r->status.commit_index) {
         CHECK(PLANTED(commit_old_term) || raft__trail_term(&r->trail, index) == r->hard.term);
+        if (r->tell_commit_ms <= r->now_ms)
+            r->tell_commit_ms = r->now_ms + r->commit_tell_ms;
         raft__commit_to(r, index);
     }
 }

@@ -105,9 +105,11 @@ struct raft {
     size_t peer_count;
     struct raft_question peer_questions[MEMBERS_MAX]; /* beside peers[] */
     raft_index told_commit_index[MEMBERS_MAX];        /* beside peers[] */
-    raft_index match_at_heartbeat[MEMBERS_MAX];       /* beside peers[] */
-    uint64_t loss_sought_ms[MEMBERS_MAX];             /* beside peers[] */
-    uint64_t round;                                   /* the last one sent */
+    uint64_t commit_tell_ms;                          /* of the config */
+    uint64_t tell_commit_ms; /* from then on the commit index alone is worth a message */
+    raft_index match_at_heartbeat[MEMBERS_MAX]; /* beside peers[] */
+    uint64_t loss_sought_ms[MEMBERS_MAX];       /* beside peers[] */
+    uint64_t round;                             /* the last one sent */
     uint64_t rounds_sent_ms[ROUNDS_MAX];
     uint64_t lease_floor_round; /* answers to this round or older ones found no lease */
     bool wants_round;
@@ -167,6 +169,7 @@ struct raft_message raft__message(const struct raft *r, enum raft_message_kind k
 void raft__round_send(struct raft *r);
 void raft__replicate(struct raft *r);
 bool raft__replication_is_due(const struct raft *r);
+uint64_t raft__tell_deadline_ms(const struct raft *r); /* of a commit index alone */
 struct raft_progress *raft__peer(struct raft *r, raft_id id);
 
 /* ---- durable.c ---- */

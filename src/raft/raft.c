@@ -62,6 +62,7 @@ static void init(struct raft *r, const struct raft_config *config) {
     r->self = config->self;
     r->election_timeout_ms = config->election_timeout_ms;
     r->heartbeat_ms = config->heartbeat_ms;
+    r->commit_tell_ms = config->commit_tell_ms;
     r->has_lease_reads = config->has_lease_reads;
     r->random = config->seed;
     r->now_ms = config->now_ms;
@@ -201,7 +202,7 @@ static uint64_t earliest(uint64_t a, uint64_t b) {
 uint64_t raft_deadline_ms(const struct raft *r) {
     uint64_t deadline = r->election_deadline_ms;
     if (r->status.role == RAFT_LEADER)
-        deadline = r->heartbeat_deadline_ms;
+        deadline = earliest(r->heartbeat_deadline_ms, raft__tell_deadline_ms(r));
     if (r->transferee != 0)
         deadline = earliest(deadline, r->transfer_deadline_ms);
     bool is_asking = r->question.token != 0 && r->question.asked == r->status.leader;

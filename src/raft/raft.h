@@ -183,6 +183,10 @@ struct raft_config {
     raft_term configuration_term; /* of the newest one's entry, at most; 0: as the log tells */
     uint64_t election_timeout_ms;
     uint64_t heartbeat_ms;
+    /* A leader waits so long for an append that carries its commit index before it tells it by a
+     * message of its own. A follower that is asked for what was committed learns of it with the
+     * read index, so only stale reads see the difference. */
+    uint64_t commit_tell_ms;
     /* How long after the start this node neither campaigns nor votes: the largest timeout that it
      * ever declared; 0: it never belonged to a cluster. Shortened to nothing for a sole voter that
      * was itself the last leader it knew. */

@@ -132,6 +132,8 @@ void raft__recv_read_answer(struct raft *r, const struct raft_message *m) {
     raft_index index = m->read.index;
     uint64_t token = r->question.token;
     r->question = (struct raft_question){0};
+    if (m->from == r->status.leader) /* it was committed when the leader named it */
+        raft__commit_to(r, index < r->matched_index ? index : r->matched_index);
     confirm(r, token, index);
 }
 

@@ -83,9 +83,13 @@ static void ask_for_snapshot(struct raft *r, struct raft_progress *peer) {
         r->snapshots[r->snapshot_count++] = peer->id;
 }
 
+static bool lacks_commit(const struct raft *r, const struct raft_progress *peer) {
+    return r->told_commit_index[peer - r->peers] < r->status.commit_index;
+}
+
 static bool has_news(const struct raft *r, const struct raft_progress *peer) {
     bool has_entries = peer->next_index <= r->trail.last_index;
-    bool has_commit = r->told_commit_index[peer - r->peers] < r->status.commit_index;
+    bool has_commit = lacks_commit(r, peer) && r->now_ms >= r->tell_commit_ms;
     return peer->state == RAFT_PROBE || has_entries || has_commit;
 }
 
@@ -111,4 +115,12 @@ bool raft__replication_is_due(const struct raft *r) {
     for (size_t i = 0; i < r->peer_count && r->status.role == RAFT_LEADER; i++)
         is_due = is_due || (raft__progress_may_send(&r->peers[i]) && has_news(r, &r->peers[i]));
     return is_due;
+}
+
+uint64_t raft__tell_deadline_ms(const struct raft *r) {
+    bool is_owed = false;
+    for (size_t i = 0; i < r->peer_count && r->status.role == RAFT_LEADER; i++)
+        is_owed =
+            is_owed || (raft__progress_may_send(&r->peers[i]) && lacks_commit(r, &r->peers[i]));
+    return is_owed ? r->tell_commit_ms : UINT64_MAX;
 }

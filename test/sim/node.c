@@ -301,6 +301,7 @@ static struct raft_config engine_config(struct sim_node *node, struct raft_term_
         .configuration = known > 0 ? disk->configurations[known - 1] : blank,
         .configuration_before = known > 1 ? disk->configurations[known - 2] : blank,
         .heartbeat_ms = node->sim->weather.heartbeat_ms,
+        .commit_tell_ms = node->sim->weather.commit_tell_ms,
         .has_lease_reads = node->sim->weather.has_lease_reads,
         .seed = sim_random_next(&node->random),
         .now_ms = local_ms(node),

@@ -49,6 +49,10 @@ static void draw_network(struct sim_weather *w, struct sim_random *random) {
     w->is_fifo = sim_random_percent(random, 50);
 }
 
+static void draw_delays(struct sim_weather *w, struct sim_random *random) {
+    w->commit_tell_ms = ONE_OF(random, 0, 4, 4, 50);
+}
+
 static void draw_disk(struct sim_weather *w, struct sim_random *random) {
     w->sync_us = ONE_OF(random, 100, 1000, 5000, 30000);
     w->flush_ms = ONE_OF(random, 200, 1000, 5000);
@@ -73,5 +77,6 @@ struct sim_weather sim_weather_of(uint64_t seed, size_t node_count) {
     draw_network(&weather, &random);
     draw_disk(&weather, &random);
     draw_faults(&weather, &random);
+    draw_delays(&weather, &random);
     return weather;
 }

@@ -25,6 +25,7 @@ struct sim_weather {
 
     uint64_t election_ms;
     uint64_t heartbeat_ms;
+    uint64_t commit_tell_ms;
     bool has_lease_reads;
     bool has_own_timeouts;  /* each start of a node declares a timeout of its own */
     uint64_t drift_percent; /* clocks run so much too fast or too slow at most */

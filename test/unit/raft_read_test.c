@@ -229,6 +229,22 @@ static void puts_one_question_for_all_reads_of_a_turn(void **state) {
     solo_stop(&s);
 }
 
+/* The read index was committed; what of it this follower shares with the leader is known to be so
+ * from the appends of this term alone. */
+static void the_read_index_tells_what_is_committed(void **state) {
+    (void)state;
+    struct solo s;
+    given_a_follower(&s);
+    assert_int_equal(ask(&s, 1), STATUS_OK);
+    assert_int_equal(tell(&s, 2, put(&s), 4), STATUS_OK);
+    assert_int_equal(raft_status(s.raft)->commit_index, 0); /* nothing is known to be shared yet */
+    assert_int_equal(solo_receive(&s, from_append(2, 3, 5, 3, NULL, 0, 0)), STATUS_OK);
+    assert_int_equal(ask(&s, 2), STATUS_OK);
+    assert_int_equal(tell(&s, 2, put(&s), 4), STATUS_OK);
+    assert_int_equal(raft_status(s.raft)->commit_index, 4);
+    solo_stop(&s);
+}
+
 static void those_that_come_meanwhile_share_the_next_question(void **state) {
     (void)state;
     struct solo s;
@@ -326,6 +342,7 @@ int main(void) {
         cmocka_unit_test(a_followers_next_question_waits_for_a_round_of_its_own),
         cmocka_unit_test(knows_nobody_to_ask_without_a_leader),
         cmocka_unit_test(puts_one_question_for_all_reads_of_a_turn),
+        cmocka_unit_test(the_read_index_tells_what_is_committed),
         cmocka_unit_test(those_that_come_meanwhile_share_the_next_question),
         cmocka_unit_test(a_lost_question_is_put_again_as_it_was),
         cmocka_unit_test(a_question_is_put_to_the_next_leader),

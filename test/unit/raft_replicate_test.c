@@ -209,6 +209,51 @@ static void rounds_for_reads_send_nothing_again(void **state) {
     solo_stop(&s);
 }
 
+/* Leads three, and may wait 4 ms for an append to carry its commit index. */
+static void start_as_patient_leader(struct solo *s) {
+    struct raft_config config = solo_config(3);
+    config.commit_tell_ms = 4;
+    solo_start(s, &config);
+    solo_elapse(s, 2 * SOLO_TIMEOUT_MS);
+    struct raft_message yes = {.kind = RAFT_PRE_VOTE_ANSWER, .from = 2, .term = 1};
+    yes.vote_answer.is_granted = true;
+    assert_int_equal(solo_receive(s, yes), STATUS_OK);
+    solo_sync_all(s);
+    yes.kind = RAFT_VOTE_ANSWER;
+    assert_int_equal(solo_receive(s, yes), STATUS_OK);
+    solo_sync_all(s);
+    assert_int_equal(solo_receive(s, from_ack(2, 1, 1)), STATUS_OK);
+    assert_int_equal(solo_receive(s, from_ack(3, 1, 1)), STATUS_OK);
+    assert_int_equal(raft_status(s->raft)->commit_index, 1);
+}
+
+static void the_commit_index_goes_with_the_next_append(void **state) {
+    (void)state;
+    struct solo s;
+    start_as_patient_leader(&s);
+    solo_forget(&s);
+    s.now_ms += 2;
+    assert_int_equal(solo_propose(&s), STATUS_OK);
+    assert_int_equal(solo_sent_count(&s, RAFT_APPEND), 2);
+    assert_int_equal(append_to(&s, 2)->append.commit_index, 1);
+    solo_stop(&s);
+}
+
+static void the_commit_index_goes_alone_when_no_append_comes(void **state) {
+    (void)state;
+    struct solo s;
+    start_as_patient_leader(&s);
+    assert_int_equal(raft_deadline_ms(s.raft), s.now_ms + 4);
+    solo_forget(&s);
+    solo_elapse(&s, 3);
+    assert_int_equal(solo_sent_count(&s, RAFT_APPEND), 0);
+    solo_elapse(&s, 1);
+    assert_int_equal(solo_sent_count(&s, RAFT_APPEND), 2);
+    assert_int_equal(append_to(&s, 3)->append.commit_index, 1);
+    assert_true(raft_deadline_ms(s.raft) > s.now_ms + 4);
+    solo_stop(&s);
+}
+
 static void tells_a_peer_that_holds_everything_what_is_committed(void **state) {
     (void)state;
     struct solo s;
@@ -319,6 +364,8 @@ int main(void) {
         cmocka_unit_test(a_newer_term_in_an_answer_ends_its_office),
         cmocka_unit_test(sends_again_what_found_no_answer_for_a_heartbeats_time),
         cmocka_unit_test(rounds_for_reads_send_nothing_again),
+        cmocka_unit_test(the_commit_index_goes_with_the_next_append),
+        cmocka_unit_test(the_commit_index_goes_alone_when_no_append_comes),
         cmocka_unit_test(tells_a_peer_that_holds_everything_what_is_committed),
         cmocka_unit_test(asks_for_a_snapshot_where_the_log_was_cut),
         cmocka_unit_test(goes_on_behind_an_installed_snapshot),
