@@ -126,6 +126,10 @@ static enum status remove_member(struct turn_order *order, raft_id id) {
 }
 
 static enum status replace(const struct turn *t, struct turn_order *order) {
+    if (order->member == order->other)
+        return explain(order, STATUS_PRECONDITION, "a member cannot replace itself");
+    if (!find(order, order->member))
+        return not_a_member(order, order->member);
     enum status status = promote(t, order, order->other);
     if (status == STATUS_OK && find(order, order->member))
         status = remove_member(order, order->member);
@@ -197,7 +201,9 @@ static enum status transfer(struct turn *t, struct turn_order *order) {
 void turn__order(struct turn *t, struct turn_order *order) {
     enum status status = STATUS_NOT_LEADER;
     bool is_transfer = order->kind == TURN_ORDER_TRANSFER;
-    if (t->order)
+    if (t->is_stopping)
+        status = explain(order, STATUS_UNAVAILABLE, "the server is stopping");
+    else if (t->order)
         status = explain(order, STATUS_BUSY, "another change is under way");
     else if (raft_status(t->raft)->role == RAFT_LEADER)
         status = is_transfer ? transfer(t, order) : configure(t, order);
@@ -206,6 +212,7 @@ void turn__order(struct turn *t, struct turn_order *order) {
         return;
     }
     order->index = raft_configuration(t->raft)->index;
+    order->term = raft_status(t->raft)->term;
     t->order = order;
 }
 
@@ -216,10 +223,12 @@ static bool is_transferred(const struct turn *t) {
     return raft->role != RAFT_LEADER && raft->leader == t->order->member;
 }
 
+/* In another term it may be somebody else's change that is committed there. */
 static bool is_configured(const struct turn *t) {
     const struct raft_configuration *members = raft_configuration(t->raft);
-    return !members->is_joint && members->index >= t->order->index &&
-           members->index <= raft_status(t->raft)->commit_index;
+    const struct raft_status *raft = raft_status(t->raft);
+    return raft->term == t->order->term && !members->is_joint &&
+           members->index >= t->order->index && members->index <= raft->commit_index;
 }
 
 void turn__order_watch(struct turn *t) {

@@ -87,10 +87,13 @@ struct turn_order {
     uint64_t deadline_ms; /* on the turns' clock */
     /* Filled in. STATUS_NOT_LEADER: ask the leader. STATUS_NOT_FOUND: no such member.
      * STATUS_PRECONDITION: it makes no sense, or would leave no healthy quorum. STATUS_BUSY:
-     * another change is under way. STATUS_ABORTED, STATUS_TIMEOUT: begun, the end is open. */
+     * another change is under way. STATUS_UNAVAILABLE: this node stops. STATUS_ABORTED,
+     * STATUS_TIMEOUT: begun, the end is open. */
     enum status status;
     char detail[TURN_DETAIL_BYTES_MAX]; /* why not, for people */
-    raft_index index;                   /* the turn's own: of the configuration it began with */
+    /* The turn's own: of the configuration it began with, and the term. */
+    raft_index index;
+    raft_term term;
 };
 
 /* One synced write of the log. */
