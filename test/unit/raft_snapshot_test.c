@@ -35,6 +35,70 @@ static void a_leader_installs_nothing(void **state) {
     solo_stop(&s);
 }
 
+/* ---- Of a newer term ------------------------------------------------------------------------- */
+
+static void assert_follows_in_term(struct solo *s, raft_term term) {
+    const struct raft_status *status = raft_status(s->raft);
+    assert_int_equal(status->role, RAFT_FOLLOWER);
+    assert_int_equal(status->term, term);
+    assert_int_equal(status->leader, 0);
+    assert_int_equal(status->commit_index, 20);
+    const struct raft_batch *batch = &s->batches[s->batch_count - 1];
+    assert_true(s->batch_count > 0 && batch->has_hard_state);
+    assert_int_equal(batch->hard.term, term);
+    assert_int_equal(batch->hard.vote, 0);
+}
+
+static void a_leader_of_an_older_term_than_the_snapshot_s_follows(void **state) {
+    (void)state;
+    struct solo s;
+    solo_start_as_leader(&s, 3);
+    assert_int_equal(solo_step(&s, installed(&two, 20, 4)), STATUS_OK);
+    assert_follows_in_term(&s, 4);
+    assert_false(raft_status(s.raft)->is_in_office);
+    assert_int_equal(solo_propose(&s), STATUS_NOT_LEADER);
+    solo_stop(&s);
+}
+
+static void a_candidate_of_an_older_term_than_the_snapshot_s_follows(void **state) {
+    (void)state;
+    struct solo s;
+    struct raft_config config = solo_config(3);
+    struct raft_message answer = {.kind = RAFT_PRE_VOTE_ANSWER,
+                                  .from = 2,
+                                  .term = 1,
+                                  .vote_answer = {true}};
+    solo_start(&s, &config);
+    solo_elapse(&s, 2 * SOLO_TIMEOUT_MS);
+    assert_int_equal(solo_receive(&s, answer), STATUS_OK);
+    assert_int_equal(raft_status(s.raft)->role, RAFT_CANDIDATE);
+    solo_sync_all(&s);
+    assert_int_equal(solo_step(&s, installed(&two, 20, 4)), STATUS_OK);
+    assert_follows_in_term(&s, 4);
+    answer = (struct raft_message){.kind = RAFT_VOTE_ANSWER,
+                                   .from = 2,
+                                   .term = 1,
+                                   .vote_answer = {true}};
+    (void)solo_receive(&s, answer); /* a vote of the old term, stale by now */
+    assert_int_equal(raft_status(s.raft)->role, RAFT_FOLLOWER);
+    solo_stop(&s);
+}
+
+static void a_snapshot_of_an_older_term_moves_no_term(void **state) {
+    (void)state;
+    struct solo s;
+    solo_start_with_log(&s, 10, 3);
+    assert_int_equal(solo_receive(&s, from_heartbeat(2, 7, 1, 6)), STATUS_OK);
+    solo_sync_all(&s);
+    assert_int_equal(solo_step(&s, installed(&two, 20, 5)), STATUS_OK);
+    assert_int_equal(raft_status(s.raft)->term, 7);
+    assert_int_equal(raft_status(s.raft)->leader, 2);
+    assert_int_equal(s.batch_count, 0);
+    solo_stop(&s);
+}
+
+/* ---- The log --------------------------------------------------------------------------------- */
+
 static void a_snapshot_beyond_the_log_replaces_it(void **state) {
     (void)state;
     struct solo s;
@@ -140,6 +204,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_snapshot_of_what_is_committed_already_is_ignored),
         cmocka_unit_test(a_leader_installs_nothing),
+        cmocka_unit_test(a_leader_of_an_older_term_than_the_snapshot_s_follows),
+        cmocka_unit_test(a_candidate_of_an_older_term_than_the_snapshot_s_follows),
+        cmocka_unit_test(a_snapshot_of_an_older_term_moves_no_term),
         cmocka_unit_test(a_snapshot_beyond_the_log_replaces_it),
         cmocka_unit_test(what_follows_a_snapshot_that_fits_is_kept),
         cmocka_unit_test(what_follows_one_that_does_not_fit_goes),
