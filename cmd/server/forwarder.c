@@ -65,13 +65,21 @@ static void count(struct forwarder *f, int more) {
         CHECK(pthread_cond_signal(&f->changed) == 0);
 }
 
+/* A call that was cut off, there or here, may have been carried out: its caller ended nothing. */
+static void answer(const struct passage *passage, const struct rpc_completion *completion) {
+    if (completion->outcome.code == RPC_CANCELLED)
+        rpc_reply_status(passage->call, STATUS_ABORTED, false, "it was cut off on its way");
+    else
+        rpc_reply_forwarded(passage->call, completion);
+}
+
 static void take(struct forwarder *f, const struct rpc_completion *completion) {
     struct passage *passage = completion->tag;
     atomic_fetch_sub(&passage->target->in_flight, 1);
     if (is_to_retry(passage->request, &completion->outcome))
         give_back(f, passage->request);
     else
-        rpc_reply_forwarded(passage->call, completion);
+        answer(passage, completion);
     free(passage);
     count(f, -1);
 }
@@ -203,6 +211,13 @@ enum status forwarder_new(struct inbox *inbox,
     CHECK(pthread_create(&f->thread, NULL, run, f) == 0);
     *ret_forwarder = f;
     return STATUS_OK;
+}
+
+bool forwarder_is_busy(struct forwarder *f) {
+    CHECK(pthread_mutex_lock(&f->mutex) == 0);
+    bool is_busy = f->in_flight > 0;
+    CHECK(pthread_mutex_unlock(&f->mutex) == 0);
+    return is_busy;
 }
 
 void forwarder_free(struct forwarder *f) {

@@ -13,6 +13,9 @@ MUST_USE enum status forwarder_new(struct inbox *inbox,
                                    struct rpc_call *(*call_of)(struct turn_request *request),
                                    struct forwarder **ret_forwarder);
 
+/* Whether anything is under way; none takes longer than its caller waits. Any thread. */
+bool forwarder_is_busy(struct forwarder *forwarder);
+
 /* Ends what is under way, as unknown, and joins the thread. After the last forwarder_send(), before
  * the server of the calls is freed. */
 void forwarder_free(struct forwarder *forwarder);

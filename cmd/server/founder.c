@@ -50,15 +50,16 @@ static void take_summary(struct server *s, const struct founding_decision *decis
 static void decided(struct loop_event *event) {
     struct founder_write *write = CONTAINER_OF(event, struct founder_write, done);
     struct server *s = write->server;
-    s->is_deciding = false;
-    if (write->job.status !=
-        STATUS_OK) /* a full disk: the machine, or an invitation, says it again */
+    s->is_decision_stuck = write->job.status != STATUS_OK; /* a full disk */
+    if (s->is_decision_stuck || s->is_stopping) /* else the next start finds it in the store */
         return;
+    s->is_deciding = false;
     take_summary(s, &write->decision);
     log_info(write->decision.kind == FOUNDING_JOIN ? "joining a cluster" : "founded a cluster",
              log_hex("cluster_id", write->decision.cluster_id),
              log_u64("members", write->decision.configuration.count));
     mesh_join(s->mesh, write->decision.cluster_id);
+    transfers_join(s->transfers, write->decision.cluster_id);
     if (server__make_turn(s) == STATUS_OK)
         return;
     log_error("cannot start the turn");
@@ -122,7 +123,8 @@ static void recorded(struct loop_event *event) {
     if (s->is_record_stuck)
         return;
     durable.durable = write->number;
-    step(s, &durable);
+    if (s->founding) /* else the server has stopped */
+        step(s, &durable);
 }
 
 static void record(struct server *s, const struct founding_record *given) {
@@ -203,11 +205,15 @@ static void say_what_it_waits_for(struct server *s) {
     CHECK(pthread_mutex_unlock(&s->status_mutex) == 0);
 }
 
+static void retry(struct server *s, bool *is_stuck, struct founder_write *write) {
+    if (*is_stuck)
+        log_writer_do(s->log_writer, &write->job);
+    *is_stuck = false;
+}
+
 void founder_tend(struct server *s) {
-    if (!s->is_record_stuck)
-        return;
-    s->is_record_stuck = false;
-    log_writer_do(s->log_writer, &s->record_write.job);
+    retry(s, &s->is_record_stuck, &s->record_write);
+    retry(s, &s->is_decision_stuck, &s->decision_write);
 }
 
 void founder_tick(struct server *s) {

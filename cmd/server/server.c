@@ -293,11 +293,14 @@ static bool is_over(const struct server *s) {
 static void loop(struct server *s) {
     while (!is_over(s))
         run_one(s, next_deadline_ms(s));
+    while (forwarder_is_busy(s->forwarder)) /* as long as their callers wait, at most */
+        run_one(s, clock_ms() + DRAIN_MS);
     inbox_refuse(&s->inbox);
     transfers_stop(s->transfers);
     while (transfers_is_busy(s->transfers))
         run_one(s, clock_ms() + DRAIN_MS);
-    run_one(s, 0); /* what came in until then is refused by the turn */
+    run_one(s, 0); /* what came in until then is refused by the turn, */
+    run_one(s, 0); /* and so is what the loop made of it */
 }
 
 /* After the last turn: what the others still report is only put away. */

@@ -27,6 +27,7 @@ struct transfers {
     struct transfers_config config;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
+    uint64_t cluster_id; /* 0: blank; under the mutex, as is the rest */
     size_t count;
     bool is_stopping;
     bool is_receiving; /* one at a time: a node has one state */
@@ -51,6 +52,13 @@ static void leave(struct transfers *t, bool is_receiver) {
         t->is_receiving = false;
     CHECK(pthread_cond_broadcast(&t->changed) == 0);
     CHECK(pthread_mutex_unlock(&t->mutex) == 0);
+}
+
+static uint64_t cluster_of(struct transfers *t) {
+    CHECK(pthread_mutex_lock(&t->mutex) == 0);
+    uint64_t cluster_id = t->cluster_id;
+    CHECK(pthread_mutex_unlock(&t->mutex) == 0);
+    return cluster_id;
 }
 
 static bool is_stopping(struct transfers *t) {
@@ -109,8 +117,8 @@ static void *run_sending(void *context) {
     struct rpc_outcome outcome;
     enlist(sending);
     struct held_state *held = state_hold(t->config.states);
-    enum status status = kv_snapshot_save(held->store, t->config.identity->cluster_id,
-                                          GROWTH_BYTES_MAX, upload_chunk, sending);
+    enum status status =
+        kv_snapshot_save(held->store, cluster_of(t), GROWTH_BYTES_MAX, upload_chunk, sending);
     state_release(t->config.states, held);
     delist(sending);
     rpc_upload_finish(sending->upload, status == STATUS_OK, &outcome, &sending->index);
@@ -129,7 +137,7 @@ static struct rpc_upload *begin_upload(struct transfers *t, const struct turn_tr
     struct rpc_upload *upload = NULL;
     struct rpc_upload_config config = {
         .address = address,
-        .head = {.cluster_id = t->config.identity->cluster_id,
+        .head = {.cluster_id = cluster_of(t),
                  .from = t->config.identity->id,
                  .to = transfer->peer,
                  .term = term,
@@ -207,7 +215,7 @@ static enum status build_state(struct receiving *r) {
     kv_install_free(build);
     if (status != STATUS_OK)
         return status;
-    if (info.cluster_id != config->identity->cluster_id || info.configuration.count == 0)
+    if (info.cluster_id != cluster_of(r->transfers) || info.configuration.count == 0)
         return STATUS_CORRUPT;
     r->install.index = info.meta.applied_index;
     r->install.term = info.meta.applied_term;
@@ -251,11 +259,11 @@ static uint64_t next_generation(struct transfers *t) {
     return generation;
 }
 
-static const char *refusal(const struct transfers *t, const struct rpc_install_head *head) {
-    const struct kv_identity *identity = t->config.identity;
-    if (identity->cluster_id == 0 || head->cluster_id != identity->cluster_id)
+static const char *refusal(struct transfers *t, const struct rpc_install_head *head) {
+    uint64_t cluster_id = cluster_of(t);
+    if (cluster_id == 0 || head->cluster_id != cluster_id)
         return "this node belongs to another cluster, or to none";
-    return head->to == identity->id ? NULL : "this node has another identity";
+    return head->to == t->config.identity->id ? NULL : "this node has another identity";
 }
 
 void transfers_receive(struct transfers *t, struct rpc_incoming *incoming,
@@ -342,11 +350,18 @@ enum status transfers_new(const struct transfers_config *config, struct transfer
     if (!t)
         return STATUS_NO_MEMORY;
     t->config = *config;
+    t->cluster_id = config->identity->cluster_id;
     LIST_INIT(&t->sendings);
     CHECK(pthread_mutex_init(&t->mutex, NULL) == 0);
     CHECK(pthread_cond_init(&t->changed, NULL) == 0);
     *ret_transfers = t;
     return STATUS_OK;
+}
+
+void transfers_join(struct transfers *t, uint64_t cluster_id) {
+    CHECK(pthread_mutex_lock(&t->mutex) == 0);
+    t->cluster_id = cluster_id;
+    CHECK(pthread_mutex_unlock(&t->mutex) == 0);
 }
 
 void transfers_stop(struct transfers *t) {

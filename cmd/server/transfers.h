@@ -22,6 +22,9 @@ struct transfers_config {
 MUST_USE enum status transfers_new(const struct transfers_config *config,
                                    struct transfers **ret_transfers);
 
+/* This node belongs to that cluster from now on. From the loop. */
+void transfers_join(struct transfers *transfers, uint64_t cluster_id);
+
 /* From now on nothing begins; what is under way is cut off. Any thread. */
 void transfers_stop(struct transfers *transfers);
 

@@ -94,11 +94,12 @@ struct server {
     struct founding *founding; /* NULL: a cluster of one, by the settings */
     struct founder_write record_write;
     struct founder_write decision_write;
-    bool is_record_stuck; /* record_write found no room */
-    bool is_deciding;     /* decision_write is on its way */
-    uint64_t join_id;     /* the cluster that founding says to join; 0: none */
-    bool is_dropping;     /* its cluster never came to life: this node begins anew */
-    bool has_committed;   /* the founding machine knows */
+    bool is_record_stuck;   /* record_write found no room */
+    bool is_deciding;       /* decision_write is on its way, or stuck */
+    bool is_decision_stuck; /* it found no room */
+    uint64_t join_id;       /* the cluster that founding says to join; 0: none */
+    bool is_dropping;       /* its cluster never came to life: this node begins anew */
+    bool has_committed;     /* the founding machine knows */
 
     pthread_mutex_t status_mutex;
     struct node_status status;             /* as last published */
