@@ -91,7 +91,7 @@ static enum status load(void *context, struct bytes key, struct bytes value) {
     struct gate_pair pair = {.counter = wire_get_u64(&r)};
     pair.nonce = wire_get_u64(&r);
     if (version != NOTE_VERSION || !get_text(&r, name, sizeof name) ||
-        !get_text(&r, address, sizeof address) || id == 0)
+        !get_text(&r, address, sizeof address) || id == 0 || pair.counter == 0)
         return STATUS_CORRUPT;
     if (!mesh__peer_meet(mesh, id, name, address))
         return STATUS_CORRUPT;
@@ -105,6 +105,12 @@ enum status mesh__peers_load(struct mesh *mesh) {
 static enum status write_note(struct log_job *job, struct kv_log *log) {
     struct peer_note *note = CONTAINER_OF(job, struct peer_note, job);
     return kv_log_note_write(log, bytes_of_text(note->key), bytes_of(note->value, note->len));
+}
+
+/* Of an earlier start than one that is being noted, or was: it must not be written after that. */
+static bool is_outdated(const struct peer_note *note) {
+    const struct gate_peer *peer = gate_memory_find(&note->mesh->memory, note->id);
+    return !peer || !gate_pair_equal(peer->newest, note->pair);
 }
 
 /* On a full disk the note is tried again: without it this peer is not spoken to. */
@@ -125,8 +131,12 @@ void mesh__notes_retry(struct mesh *mesh) {
     STAILQ_CONCAT(&jobs, &mesh->stuck_notes);
     while (!STAILQ_EMPTY(&jobs)) {
         struct log_job *job = STAILQ_FIRST(&jobs);
+        struct peer_note *note = CONTAINER_OF(job, struct peer_note, job);
         STAILQ_REMOVE_HEAD(&jobs, link);
-        log_writer_do(mesh->config.writer, job);
+        if (is_outdated(note))
+            free(note);
+        else
+            log_writer_do(mesh->config.writer, job);
     }
 }
 
