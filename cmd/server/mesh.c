@@ -11,6 +11,9 @@
  * ask, once to wait for the answer. */
 #define KEEPALIVE_MS_MIN 1000
 
+/* How often one place says that an address is of no use. */
+#define INVALID_LOG_MS 60000
+
 static bool find_start(void *context, uint64_t counter, uint64_t *ret_nonce) {
     struct mesh *mesh = context;
     return kv_log_start_nonce(mesh->config.log, counter, ret_nonce) == STATUS_OK;
@@ -96,11 +99,20 @@ static bool is_to_dial(const struct mesh *mesh, const struct mesh_peer *peer) {
     return is_member && !is_target && !peer->dial && peer->address[0] != '\0';
 }
 
+/* A peer that has moved says so on the connections that it makes. */
+static void follow(const struct mesh_peer *peer) {
+    if (rpc_dial_set_address(peer->dial, peer->address) != STATUS_OK)
+        log_every(INVALID_LOG_MS, LOG_LEVEL_WARN, "a peer's address cannot be dialled",
+                  log_text("peer", peer->name), log_text("address", peer->address));
+}
+
 void mesh_tend(struct mesh *mesh) {
     for (size_t i = 0; i < mesh->peer_count; i++) {
         struct mesh_peer *peer = &mesh->peers[i];
         if (is_to_dial(mesh, peer))
             peer->dial = dial(mesh, peer->address);
+        else if (peer->dial)
+            follow(peer);
     }
     mesh__notes_retry(mesh);
 }

@@ -104,10 +104,8 @@ static void end(struct mesh_link *link) {
 }
 
 static void refuse(struct mesh_link *link) {
-    link->mesh->memory.refused_connections_total++;
     log_every(REFUSED_LOG_MS, LOG_LEVEL_WARN, "connection refused",
-              log_text("reason", gate_state_text(link->gate.state)),
-              log_text("peer", link->peer ? link->peer->name : ""),
+              log_text("reason", gate_state_text(link->gate.state)), log_text("peer", link->name),
               log_hex("identity", link->gate.peer), log_text("remote", rpc_link_remote(link->rpc)));
     end(link);
     if (link->gate.state == GATE_ROLLED_BACK_SELF)
@@ -137,6 +135,23 @@ static void tell_sighting(struct mesh_link *link) {
     mesh__link_tell(link);
 }
 
+/* What a hello says of a node is believed once its start was judged: a rolled-back copy elsewhere
+ * must not draw the node's requests. False: no more nodes are remembered. */
+static bool meet(struct mesh_link *link) {
+    enum gate_state state = link->gate.state;
+    bool is_judged = state == GATE_NOTING || state == GATE_OPEN || state == GATE_BLANK;
+    if (!is_judged || !link->has_news)
+        return true;
+    struct mesh_peer *peer =
+        mesh__peer_meet(link->mesh, link->gate.peer, link->name, link->address);
+    if (!peer)
+        return false;
+    peer->links += link->peer == NULL;
+    link->peer = peer;
+    link->has_news = false;
+    return true;
+}
+
 /* Whatever the gate has to say, to write and to decide. */
 static void pump(struct mesh_link *link) {
     struct gate_hello hello;
@@ -146,6 +161,10 @@ static void pump(struct mesh_link *link) {
         return;
     while (gate_take_hello(&link->gate, &hello))
         send_hello(link, &hello);
+    if (!meet(link)) {
+        end(link);
+        return;
+    }
     if (gate_take_note(&link->gate, &id, &pair))
         mesh__peer_note(link->mesh, id, pair);
     if (gate_state_is_refusal(link->gate.state)) {
@@ -222,14 +241,6 @@ static void on_up(struct loop_event *event) {
     pump(link);
 }
 
-static void meet(struct mesh_link *link, const struct rpc_hello *hello) {
-    if (link->peer || hello->sender == link->mesh->config.identity->id || hello->sender == 0)
-        return;
-    link->peer = mesh__peer_meet(link->mesh, hello->sender, hello->name, hello->address);
-    if (link->peer)
-        link->peer->links++;
-}
-
 /* A blank node that was not told which cluster it is for goes by a founded one that its own PEERS
  * names. */
 static bool may_adopt(const struct mesh_link *link, const struct rpc_hello *hello) {
@@ -263,13 +274,11 @@ static void take_hello(struct mesh_link *link, const struct rpc_hello *hello) {
                   log_text("reason", hello->refusal_text), log_text("peer", hello->name));
     if (!check_label(link, hello))
         return;
-    meet(link, hello);
+    snprintf(link->name, sizeof link->name, "%s", hello->name);
+    snprintf(link->address, sizeof link->address, "%s", hello->address);
+    link->has_news = true;
     struct gate_hello heard = heard_of(hello);
     gate_receive(&link->gate, &heard);
-    if (!link->peer && !gate_state_is_refusal(link->gate.state)) {
-        end(link); /* no more nodes are remembered */
-        return;
-    }
     pump(link);
 }
 

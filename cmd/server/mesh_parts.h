@@ -25,7 +25,10 @@ struct mesh_link {
     struct mesh *mesh;
     struct rpc_link *rpc;
     struct gate gate;
-    struct mesh_peer *peer; /* NULL: it has not said who it is */
+    char name[NAME_BYTES_MAX]; /* as the newest hello says, like the address */
+    char address[ADDRESS_BYTES_MAX];
+    bool has_news;          /* they are not yet known of the peer */
+    struct mesh_peer *peer; /* NULL: it has not shown who it is */
     bool is_ended;          /* closing: nothing more is looked at */
     bool is_seen;           /* was told to on_sighted */
     atomic_uint waiting;    /* events of it that the loop has not seen */
