@@ -62,6 +62,7 @@ def a_request_that_meets_no_leader_is_answered_in_time_with_the_mark(story):
     cluster = story.cluster(3).start()
     left = story.random.choice(list(cluster))
     left.client().put("key", "value")
+    expect(left.client().get("key").value == b"value", "it has applied the write itself")
     for node in cluster.others(left):
         node.kill()
     left.wait_for_status(lambda status: not status.leader_id, 20, "that it knows of no leader")

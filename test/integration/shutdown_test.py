@@ -195,7 +195,8 @@ def holds_a_client_to_its_deadline_while_it_stops(story):
         try:
             client.put("key", "value", timeout=1)
         except CallFailed as failed:
-            expect(failed.code.name == "UNAVAILABLE", failed)
+            # A call that crosses the very end of the server is cut off by gRPC itself.
+            expect(failed.code.name in ("UNAVAILABLE", "CANCELLED"), failed)
             break
     else:
         raise AssertionError("it never stopped taking writes")
