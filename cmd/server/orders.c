@@ -32,6 +32,8 @@ static bool is_heard(const struct turn *t, raft_id id) {
     struct raft_peer_status peer;
     if (id == t->config.identity.id)
         return true;
+    if (turn__peer_is_gone(t, id))
+        return false;
     return raft_peer_status(t->raft, id, &peer) && peer.acked_ms != 0 &&
            peer.acked_ms + t->config.raft.election_timeout_ms >= t->now_ms;
 }

@@ -25,27 +25,47 @@ static bool is_taken(const struct turn *t, const struct raft_message *message) {
     return trail_has_room_for(&t->trail, message->append.count, bytes);
 }
 
-void turn__message(struct turn *t, struct turn_message *message) {
-    struct raft_event event = {.kind = RAFT_EVENT_RECEIVE,
-                               .now_ms = t->now_ms,
-                               .message = &message->message};
-    if (is_taken(t, &message->message) && turn__step(t, &event) == STATUS_INVALID)
-        t->status.refused_messages_total++;
-    t->ports->message_done(t->ports->context, message);
-}
-
 void turn_peer_lost(struct turn *t, raft_id peer) {
     if (t->lost_count < MEMBERS_MAX)
         t->lost[t->lost_count++] = peer;
 }
 
+bool turn__peer_is_gone(const struct turn *t, raft_id peer) {
+    for (size_t i = 0; i < t->gone_count; i++)
+        if (t->gone[i] == peer)
+            return true;
+    return false;
+}
+
+static void note_gone(struct turn *t, raft_id peer) {
+    if (!turn__peer_is_gone(t, peer) && t->gone_count < MEMBERS_MAX)
+        t->gone[t->gone_count++] = peer;
+}
+
+static void note_heard(struct turn *t, raft_id peer) {
+    for (size_t i = 0; i < t->gone_count; i++)
+        if (t->gone[i] == peer)
+            t->gone[i--] = t->gone[--t->gone_count];
+}
+
 void turn__peers_lost(struct turn *t) {
     struct raft_event event = {.kind = RAFT_EVENT_PEER_LOST, .now_ms = t->now_ms};
     for (size_t i = 0; i < t->lost_count; i++) {
+        note_gone(t, t->lost[i]);
         event.lost_peer = t->lost[i];
         CHECK(turn__step(t, &event) == STATUS_OK);
     }
     t->lost_count = 0;
+}
+
+void turn__message(struct turn *t, struct turn_message *message) {
+    struct raft_event event = {.kind = RAFT_EVENT_RECEIVE,
+                               .now_ms = t->now_ms,
+                               .message = &message->message};
+    note_heard(t, message->message.from);
+    if (is_taken(t, &message->message) && turn__step(t, &event) == STATUS_INVALID)
+        t->status.refused_messages_total++;
+    t->ports->message_done(t->ports->context, message);
 }
 
 /* ---- Appends going out ----------------------------------------------------------------------- */
