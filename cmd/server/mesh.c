@@ -25,7 +25,8 @@ enum status mesh_new(const struct mesh_config *config, struct mesh **ret_mesh) {
     if (!mesh)
         return STATUS_NO_MEMORY;
     mesh->config = *config;
-    memcpy(mesh->targets, config->targets, config->target_count * sizeof *config->targets);
+    for (size_t i = 0; i < config->target_count; i++)
+        mesh->targets[i] = config->targets[i];
     mesh->config.targets = mesh->targets;
     mesh->members = config->members;
     snprintf(mesh->label, sizeof mesh->label, "%s", config->label);
