@@ -46,7 +46,9 @@ struct rpc_link *rpc__link_new(struct rpc__queue *queue, grpc_call *grpc) {
 }
 
 void rpc__link_forget(struct rpc_link *link) {
+    pthread_mutex_lock(&link->lock);
     link->is_down = true;
+    pthread_mutex_unlock(&link->lock);
     grpc_slice_unref(link->detail);
     grpc_metadata_array_destroy(&link->initial);
     grpc_metadata_array_destroy(&link->trailing);
