@@ -311,8 +311,8 @@ static void take_last(struct server *s) {
         struct turn_event *event = STAILQ_FIRST(&events);
         STAILQ_REMOVE_HEAD(&events, link);
         if (event->kind == LOOP_EVENT)
-            ((struct loop_event *)event)->run((struct loop_event *)event);
-        if (event->kind == TURN_MESSAGE)
+            ((struct loop_event *)event)->run((struct loop_event *)event); /* may free it */
+        else if (event->kind == TURN_MESSAGE)
             mesh_message_done((struct turn_message *)event);
     }
 }
