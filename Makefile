@@ -31,10 +31,12 @@ sim: build ## simulate 10,000 clusters, a seed each, with all kinds of faults
 plants: build ## see that the simulator catches each planted bug
 	test/sim/plants.sh build/bin/phalanx-sim-planted 10000 --jobs 2
 
-soak: build ## the long runs: 200 crashes, 200 kills at a sync, 50 power cuts
+soak: build ## the long runs: crashes, kills at a sync, power cuts, twenty clusters of five
 	scripts/setup.sh test
 	PHALANX_ROUNDS=200 /usr/bin/python3 test/integration/crash_test.py
 	PHALANX_ROUNDS=50 /usr/bin/python3 test/integration/powercut_test.py
+	PHALANX_ROUNDS=500 /usr/bin/python3 test/integration/pause_test.py
+	/usr/bin/python3 test/integration/soak.py --runs 20 --seconds 300
 
 asan: setup ## build and test with AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake --workflow --preset asan

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 
+import failover
 import footprint
 import throughput
 from servers import Programs
@@ -48,7 +49,7 @@ def main():
     results = Results(build / time.strftime("bench-%Y%m%d-%H%M%S.jsonl"))
     programs = Programs(build / "bin", folder)
     keys = number("BENCH_KEYS", 100000)
-    parts = os.environ.get("BENCH_PARTS", "consensus throughput footprint").split()
+    parts = os.environ.get("BENCH_PARTS", "consensus throughput footprint failover").split()
     load = os.getloadavg()[0]
     print(f"bench: {os.cpu_count()} processors, load before the start {load:.1f}", flush=True)
     results.add("machine", processors=os.cpu_count(), load=load)
@@ -61,6 +62,8 @@ def main():
         if "footprint" in parts:
             footprint.measure(programs, results, keys=keys,
                               many_keys=number("BENCH_MANY_KEYS", 1000000))
+        if "failover" in parts:
+            failover.measure(programs, results, tries=number("BENCH_FAILOVERS", 20))
     except KeyboardInterrupt:
         sys.exit("bench: interrupted")
     finally:

@@ -3,7 +3,8 @@
 #
 #   BENCH_ROUNDS=5 BENCH_SECONDS=3   how often and how long each point is measured
 #   BENCH_KEYS=100000 BENCH_MANY_KEYS=1000000   what is stored
-#   BENCH_PARTS="consensus throughput footprint"   what to measure
+#   BENCH_PARTS="consensus throughput footprint failover"   what to measure
+#   BENCH_FAILOVERS=20               how often the leader is killed
 #
 # etcd is measured beside it where it is installed. The machine should be quiet.
 set -euo pipefail
@@ -14,4 +15,4 @@ build=${BENCH_BUILD:-build}
 cmake --preset release -B "$build" >/dev/null
 cmake --build "$build" --target phalanx-server phalanx-load echo_server log_commit first_answer consensus
 export PYTHONDONTWRITEBYTECODE=1
-exec python3 test/bench/bench.py "$build"
+exec /usr/bin/python3 test/bench/bench.py "$build"

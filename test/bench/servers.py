@@ -117,7 +117,7 @@ class Programs:
         self.folder = folder
 
     @contextlib.contextmanager
-    def _running(self, name, command, port, environment=None, debug_port=None, stderr=None):
+    def running(self, name, command, port, environment=None, debug_port=None, stderr=None):
         process = subprocess.Popen([str(word) for word in command], env=environment,
                                    stdin=subprocess.DEVNULL, stderr=stderr)
         server = Server(name, process, port, debug_port)
@@ -132,12 +132,12 @@ class Programs:
         environment = {"PATH": os.environ.get("PATH", ""), "DATA_DIR": str(self.folder / data_dir),
                        "GRPC_ADDR": f"127.0.0.1:{port}", "DEBUG_ADDR": f"127.0.0.1:{debug_port}",
                        "LOG_LEVEL": "warn"}
-        return self._running("phalanx", [self.bin / "phalanx-server"], port, environment,
+        return self.running("phalanx", [self.bin / "phalanx-server"], port, environment,
                              debug_port)
 
     def echo(self):
         port = free_port()
-        return self._running("echo", [self.bin / "echo_server", f"127.0.0.1:{port}"], port)
+        return self.running("echo", [self.bin / "echo_server", f"127.0.0.1:{port}"], port)
 
     def has_etcd(self):
         return shutil.which("etcd") is not None
@@ -149,7 +149,7 @@ class Programs:
                    "--advertise-client-urls", clients, "--listen-peer-urls", peers,
                    "--initial-advertise-peer-urls", peers, "--initial-cluster",
                    f"default={peers}", "--quota-backend-bytes", 8 << 30]
-        return self._running("etcd", command, port, stderr=subprocess.DEVNULL)
+        return self.running("etcd", command, port, stderr=subprocess.DEVNULL)
 
     def load(self, server, op, inflight, **options):
         """One run of phalanx-load; its line, with the server's time on a processor per call."""

@@ -13,7 +13,7 @@ SHORT_LOG = {"LOG_KEEP_ENTRIES": 100, "LOG_KEEP_MB": 1, "STATE_FLUSH_MS": 50}
 def fill(node, count, size=200):
     client = node.client()
     for number in range(count):
-        client.put(f"fill/{number % 200}", b"." * size, timeout=30)
+        insist(lambda: client.put(f"fill/{number % 200}", b"." * size, timeout=30))
 
 
 def wait_until_cut(nodes, index):

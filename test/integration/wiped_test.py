@@ -3,12 +3,9 @@ admitted, and then its former self is gone."""
 
 import time
 
-import grpc
-
-from support import expect, main, test
+from support import expect, main, membership, test
 from support.client import CallFailed
 from support.proto import cluster as messages
-from support.story import wait_until
 
 # Long enough for several elections, if there were any to win.
 A_WHILE_S = 3
@@ -23,31 +20,8 @@ def wipe(node):
     return node.client().status().identity
 
 
-def list_members(node):
-    return node.client().call("phalanx.v1.ClusterService/ListMembers",
-                              messages.ListMembersRequest(), messages.ListMembersResponse).members
-
-
 def members(node):
-    return {(member.id, member.name, member.is_voter) for member in list_members(node)}
-
-
-def is_silent(leader, identity):
-    """For so long that it counts as gone."""
-    return any(member.id == identity and member.silent_ms > 2000 for member in list_members(leader))
-
-
-def order(node, method, request, response_class):
-    """Until it is done; a new node may first have to be heard, and to catch up."""
-    end = time.monotonic() + 60
-    while True:
-        try:
-            node.client().call("phalanx.v1.ClusterService/" + method, request, response_class)
-            return
-        except CallFailed as failed:
-            expect(failed.code in (grpc.StatusCode.FAILED_PRECONDITION,
-                                   grpc.StatusCode.UNAVAILABLE) and time.monotonic() < end, failed)
-        time.sleep(0.1)
+    return {(member.id, member.name, member.is_voter) for member in membership.members(node)}
 
 
 def expect_nobody_leads(nodes):
@@ -105,11 +79,7 @@ def a_wiped_node_comes_back_in_its_own_place(story):
         leader.client().put(f"key-{number}", "value")
     former = wiped.client().status().identity
     present = wipe(wiped)
-    member = messages.MemberName(id=present, name=wiped.name)
-    order(other, "AddMember", messages.AddMemberRequest(member=member), messages.AddMemberResponse)
-    wait_until(lambda: is_silent(leader, former), 60, "that its former self counts as gone")
-    order(other, "PromoteMember", messages.PromoteMemberRequest(member=member),
-          messages.PromoteMemberResponse)
+    membership.readmit(cluster, wiped, former)
     expect((present, wiped.name, True) in members(leader), members(leader))
     expect(not any(identity == former for identity, _, _ in members(leader)), members(leader))
     cluster.wait_until_all_follow()

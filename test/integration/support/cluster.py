@@ -44,6 +44,7 @@ class Node(Server):
         self.port = Port()
         self.front = cluster.links.lead_to(name, self.port.number)
         self.is_paused = False
+        self.is_ended = False  # by the test
         data_dir = cluster.story.directory / f"data-{name}-{self.port.number}"
         super().__init__(cluster.story, data_dir,
                          {"NODE_ID": name, "GRPC_ADDR": f"127.0.0.1:{self.port.number}",
@@ -64,6 +65,14 @@ class Node(Server):
 
     def is_up(self):
         return self.is_running() and not self.is_paused
+
+    def launch(self, *arguments, under=()):
+        self.is_ended = False
+        return super().launch(*arguments, under=under)
+
+    def send_signal(self, number):
+        self.is_ended = self.is_ended or number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+        super().send_signal(number)
 
     def pause(self):
         self.send_signal(signal.SIGSTOP)
@@ -142,6 +151,12 @@ class Cluster:
         for node in self:
             node.end()
         self.links.end()
+
+    def expect_sound(self):
+        """Nobody ended of itself."""
+        for node in self:
+            has_ended = node.process is not None and not node.is_running() and not node.is_ended
+            expect(not has_ended, node.name, "ended by itself:", node.log()[-2000:])
 
     # ---- Starting
 

@@ -14,7 +14,7 @@ class Links:
 
     def __init__(self):
         self.names = []
-        self.process = subprocess.Popen([*DIE_WITH_THE_TEST, sys.executable, PROXY], text=True,
+        self.process = subprocess.Popen([*DIE_WITH_THE_TEST, sys.executable, "-I", PROXY], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def _ask(self, *words):

@@ -132,7 +132,8 @@ def _out_of_time(*_):
     raise TimeoutError(f"the tests of this script took longer than {TIME_LIMIT_S} s")
 
 
-def _run(function, seed):
+def run(function, seed):
+    """Tells how it ended, in a line that begins with ok, skipped or FAILED."""
     story = Story(function.__name__, seed)
     began = time.monotonic()
     try:
@@ -165,7 +166,7 @@ def main():
         signal.alarm(TIME_LIMIT_S)
     results = []
     for function in chosen:
-        results.append(_run(function, seed))
+        results.append(run(function, seed))
         print(results[-1], flush=True)
     if not results or any(result.startswith("FAILED") for result in results):
         print(f"replay: PHALANX_SEED={seed} python3 {' '.join(sys.argv)}", flush=True)
