@@ -43,6 +43,11 @@ def _until_done(attempt, what, seconds):
         time.sleep(0.1)
 
 
+def is_heard(member):
+    """By a leader that lists it; one that it never heard is silent from the start."""
+    return member.HasField("silent_ms") and member.silent_ms < SILENT_MS
+
+
 def readmit(cluster, node, former, seconds=60):
     """A node whose directory was lost comes in as a learner, and then in its own place: its former
     identity leaves."""
@@ -59,7 +64,7 @@ def readmit(cluster, node, former, seconds=60):
         return bool(find(present))
 
     def promote():
-        if find(former) and find(former)[0].silent_ms < SILENT_MS:
+        if any(is_heard(member) for member in find(former)):
             return False
         if not find(present)[0].is_voter:
             ask(cluster.leader(), "PromoteMember", messages.PromoteMemberRequest(member=member),
