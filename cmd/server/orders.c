@@ -90,18 +90,20 @@ static enum status add(struct turn_order *order) {
     return STATUS_OK;
 }
 
-/* Whoever had its name before, and is silent, goes with the same change: a wiped directory is a
- * new node under an old name. */
-static void replace_namesake(const struct turn *t, struct turn_order *order,
-                             const struct raft_member *member) {
-    for (size_t i = 0; i < order->target.count; i++) {
+/* Whoever had its name before goes with the same change: a wiped directory is a new node under an
+ * old name, and must not leave a dead voter behind. While that one is heard, they are two. */
+static enum status replace_namesake(const struct turn *t, struct turn_order *order,
+                                    const struct raft_member *member) {
+    for (size_t i = order->target.count; i-- > 0;) {
         const struct raft_member *other = &order->target.members[i];
-        bool is_namesake = other->id != member->id && strcmp(other->name, member->name) == 0;
-        if (!is_namesake || is_heard(t, other->id))
+        if (other->id == member->id || strcmp(other->name, member->name) != 0)
             continue;
+        if (is_heard(t, other->id) && other->id != order->member)
+            return explain(order, STATUS_PRECONDITION,
+                           "%016" PRIx64 ", of the same name, was heard only just now", other->id);
         order->target.members[i] = order->target.members[--order->target.count];
-        return;
     }
+    return STATUS_OK;
 }
 
 static enum status promote(const struct turn *t, struct turn_order *order, raft_id id) {
@@ -115,8 +117,7 @@ static enum status promote(const struct turn *t, struct turn_order *order, raft_
         return status;
     member->rights = RAFT_VOTER_NEW;
     struct raft_member copy = *member;
-    replace_namesake(t, order, &copy);
-    return STATUS_OK;
+    return replace_namesake(t, order, &copy);
 }
 
 static enum status remove_member(struct turn_order *order, raft_id id) {

@@ -8,13 +8,11 @@ from support.client import CallFailed
 from support.proto import cluster as messages
 from support.story import expect
 
-# What may pass: nobody leads, it is not heard yet, it is behind, another change is under way.
+# What may pass: nobody leads, it is not heard yet, it is behind, its former self was just heard,
+# another change is under way.
 _PASSING = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.UNAVAILABLE,
             grpc.StatusCode.ABORTED, grpc.StatusCode.DEADLINE_EXCEEDED,
             grpc.StatusCode.RESOURCE_EXHAUSTED)
-
-# A voter unheard for so long counts as gone.
-SILENT_MS = 2000
 
 
 def ask(node, method, request, response_class, timeout=5):
@@ -43,11 +41,6 @@ def _until_done(attempt, what, seconds):
         time.sleep(0.1)
 
 
-def is_heard(member):
-    """By a leader that lists it; one that it never heard is silent from the start."""
-    return member.HasField("silent_ms") and member.silent_ms < SILENT_MS
-
-
 def readmit(cluster, node, former, seconds=60):
     """A node whose directory was lost comes in as a learner, and then in its own place: its former
     identity leaves."""
@@ -64,8 +57,6 @@ def readmit(cluster, node, former, seconds=60):
         return bool(find(present))
 
     def promote():
-        if any(is_heard(member) for member in find(former)):
-            return False
         if not find(present)[0].is_voter:
             ask(cluster.leader(), "PromoteMember", messages.PromoteMemberRequest(member=member),
                 messages.PromoteMemberResponse)
