@@ -128,13 +128,18 @@ static void replaces_a_voter_by_a_learner_in_one_change(void **state) {
     world_free(w);
 }
 
-/* A wiped directory is a new node under an old name. */
-static void the_promoted_takes_its_silent_namesake_s_place(void **state) {
-    (void)state;
+static struct world *given_a_learner_named_as_9(void) {
     struct world *w = given_a_leader_of(3);
     struct turn_order add = world_order_of(TURN_ORDER_ADD, 10);
     snprintf(add.name, sizeof add.name, "n9");
     order_ends(w, &add);
+    return w;
+}
+
+/* A wiped directory is a new node under an old name. */
+static void the_promoted_takes_its_silent_namesake_s_place(void **state) {
+    (void)state;
+    struct world *w = given_a_learner_named_as_9();
     world_elapse_with(w, 1500, 9);
     struct turn_order promote = world_order_of(TURN_ORDER_PROMOTE, 10);
     order_begins(w, &promote);
@@ -146,14 +151,24 @@ static void the_promoted_takes_its_silent_namesake_s_place(void **state) {
     world_free(w);
 }
 
-static void a_namesake_that_is_heard_stays(void **state) {
+static void promotes_nobody_beside_a_namesake_that_is_heard(void **state) {
     (void)state;
-    struct world *w = given_a_leader_of(3);
-    struct turn_order add = world_order_of(TURN_ORDER_ADD, 10);
-    snprintf(add.name, sizeof add.name, "n9");
-    order_ends(w, &add);
-    carried_out(w, TURN_ORDER_PROMOTE, 10);
+    struct world *w = given_a_learner_named_as_9();
+    struct turn_order order = refused(w, TURN_ORDER_PROMOTE, 10);
+    assert_says(&order, STATUS_PRECONDITION, "0000000000000009, of the same name, was heard");
     assert_true(votes(w, 9));
+    assert_int_equal(member(w, 10)->rights, RAFT_LEARNER);
+    world_free(w);
+}
+
+static void replaces_a_namesake_that_is_heard_when_it_is_named(void **state) {
+    (void)state;
+    struct world *w = given_a_learner_named_as_9();
+    struct turn_order replace = world_order_of(TURN_ORDER_REPLACE, 9);
+    replace.other = 10;
+    order_ends(w, &replace);
+    assert_int_equal(replace.status, STATUS_OK);
+    assert_null(member(w, 9));
     assert_true(votes(w, 10));
     world_free(w);
 }
@@ -424,7 +439,8 @@ int main(void) {
         cmocka_unit_test(removes_itself_and_leads_no_more),
         cmocka_unit_test(replaces_a_voter_by_a_learner_in_one_change),
         cmocka_unit_test(the_promoted_takes_its_silent_namesake_s_place),
-        cmocka_unit_test(a_namesake_that_is_heard_stays),
+        cmocka_unit_test(promotes_nobody_beside_a_namesake_that_is_heard),
+        cmocka_unit_test(replaces_a_namesake_that_is_heard_when_it_is_named),
         cmocka_unit_test(hands_leadership_to_who_is_named),
         cmocka_unit_test(hands_leadership_to_who_is_heard_when_nobody_is_named),
         cmocka_unit_test(a_follower_carries_nothing_out),
