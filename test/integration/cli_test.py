@@ -13,51 +13,13 @@ import time
 
 from support import expect, main, test
 from support.proto import kv
+from support.shell import (ERROR, NOT_FOUND, OK, PRECONDITION, UNAVAILABLE, UNKNOWN, USAGE, Shell,
+                           run)
 from support.story import CLI, wait_until
-
-OK, ERROR, USAGE, NOT_FOUND, UNAVAILABLE, UNKNOWN, PRECONDITION = range(7)
 
 COMMANDS = ("put", "get", "delete", "scan", "status", "members", "member add", "member promote",
             "member remove", "member replace", "transfer-leader", "snapshot save",
             "snapshot inspect", "snapshot restore", "version", "completion", "help")
-
-
-def run(*arguments, stdin=b"", **environment):
-    """(status, stdout, stderr), bytes."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PHALANX_")}
-    done = subprocess.run([CLI, *arguments], input=stdin, capture_output=True, timeout=60,
-                          env={**inherited, **environment}, check=False)
-    return done.returncode, done.stdout, done.stderr
-
-
-class Shell:
-    """Commands for one server, by PHALANX_ADDR."""
-
-    def __init__(self, address):
-        self.address = address
-
-    def __call__(self, *arguments, stdin=b""):
-        return run(*arguments, stdin=stdin, PHALANX_ADDR=self.address)
-
-    def ok(self, *arguments, stdin=b""):
-        """Its output; the command must succeed and be quiet about it."""
-        status, out, err = self(*arguments, stdin=stdin)
-        expect((status, err) == (OK, b""), [word[:80] for word in arguments], "ended with", status,
-               err)
-        return out
-
-    def json(self, *arguments):
-        return json.loads(self.ok(*arguments, "-o", "json"))
-
-    def fails(self, status, *arguments, stdin=b"", says=()):
-        """One line on stderr that begins with the program's name, and contains what it `says`."""
-        got, out, err = self(*arguments, stdin=stdin)
-        expect(got == status, [word[:80] for word in arguments], "ended with", got, "instead of",
-               status, out[:500], err)
-        expect(err.startswith(b"phalanx: ") and err.count(b"\n") == 1, err)
-        for piece in says:
-            expect(piece.encode() in err, piece, "is not in", err)
-        return out
 
 
 def free_port():
