@@ -152,6 +152,22 @@ def run_takes_the_next_ports_when_these_are_taken(story):
 
 
 @test
+def cluster_shows_a_write_and_a_read_through_different_nodes(story):
+    session = Session(story, {})
+    done = subprocess.run(["scripts/cluster.sh"], cwd=session.directory, stdin=subprocess.DEVNULL,
+                          env={**session.environment, "GRPC_PORT": session.ports["9000"],
+                               "DEBUG_PORT": session.ports["8080"]},
+                          capture_output=True, text=True, timeout=120, check=False)
+    expect(done.returncode == 0, done)
+    (wanted,) = [text for language, word, text in blocks() if (language, word) == ("text", "cluster")]
+    wanted = wanted[:wanted.index("cluster: the nodes keep")] + "cluster: stopped\n"
+    grpc, http = map(int, (session.directory / "data-cluster/ports").read_text().split())
+    session.ports = {str(first + i): str(port + i) for first, port in ((9000, grpc), (8080, http))
+                     for i in range(5)}
+    expect(matches(wanted, session.as_printed(done.stdout)), wanted, "is not", done.stdout)
+
+
+@test
 def run_says_that_the_node_ended(story):
     taken = story.server().start()
     session = Session(story, {})
