@@ -24,22 +24,54 @@ struct server_order {
 
 /* ---- Names ----------------------------------------------------------------------------------- */
 
-static raft_id member_called(const struct server *s, const char *name) {
+/* Who a name stands for. A node that lost its directory is a new one under the name of an old one,
+ * which may still be a member. */
+enum sought {
+    SOUGHT_NEWCOMER, /* in sight, and no member yet */
+    SOUGHT_ELECT,    /* who is to vote: a learner first */
+    SOUGHT_MEMBER,
+};
+
+/* How many members bear a name, and one of them. */
+static size_t count_called(const struct server *s, const char *name, bool is_learner,
+                           raft_id *ret_id) {
     const struct raft_configuration *members = turn_configuration(s->turn);
-    for (size_t i = 0; i < members->count; i++)
-        if (strcmp(members->members[i].name, name) == 0)
-            return members->members[i].id;
-    return 0;
+    size_t count = 0;
+    for (size_t i = 0; i < members->count; i++) {
+        const struct raft_member *member = &members->members[i];
+        if (strcmp(member->name, name) != 0 || (is_learner && member->rights != RAFT_LEARNER))
+            continue;
+        *ret_id = member->id;
+        count++;
+    }
+    return count;
 }
 
-/* Who comes in is in sight and no member yet, who else is named is a member. */
-static raft_id resolve(const struct server *s, const struct rpc_member_name *name, bool is_new) {
+/* 0: nobody, or more than one. */
+static raft_id resolve(const struct server *s, const struct rpc_member_name *name,
+                       enum sought sought) {
+    raft_id id = 0;
+    size_t count = 0;
     if (name->id != 0 || name->name[0] == '\0')
         return name->id;
-    raft_id member = member_called(s, name->name);
-    if (!is_new && member != 0)
-        return member;
-    return mesh_find(s->mesh, name->name);
+    if (sought == SOUGHT_ELECT)
+        count = count_called(s, name->name, true, &id);
+    if (sought != SOUGHT_NEWCOMER && count == 0)
+        count = count_called(s, name->name, false, &id);
+    if (count == 0)
+        return mesh_find(s->mesh, name->name);
+    return count == 1 ? id : 0;
+}
+
+static enum sought sought_by(enum rpc_order_kind kind) {
+    switch (kind) {
+    case RPC_ORDER_ADD: return SOUGHT_NEWCOMER;
+    case RPC_ORDER_PROMOTE: return SOUGHT_ELECT;
+    case RPC_ORDER_REMOVE:
+    case RPC_ORDER_REPLACE:
+    case RPC_ORDER_TRANSFER: break;
+    }
+    return SOUGHT_MEMBER;
 }
 
 static enum turn_order_kind kind_of(enum rpc_order_kind kind) {
@@ -82,8 +114,8 @@ static void refuse_unknown(const struct inquiry *inquiry, const struct rpc_membe
 
 static void give_order(struct server *s, const struct inquiry *inquiry) {
     const struct rpc_order *asked = &inquiry->order;
-    raft_id member = resolve(s, &asked->member, asked->kind == RPC_ORDER_ADD);
-    raft_id next = resolve(s, &asked->next, false);
+    raft_id member = resolve(s, &asked->member, sought_by(asked->kind));
+    raft_id next = resolve(s, &asked->next, SOUGHT_ELECT);
     bool is_unknown = member == 0 && is_named(&asked->member);
     if (is_unknown || (next == 0 && is_named(&asked->next))) {
         refuse_unknown(inquiry, is_unknown ? &asked->member : &asked->next);
