@@ -30,6 +30,7 @@ void turn__transfer_begin(struct turn *t, raft_id peer) {
                                        .peer = peer,
                                        .index = t->flushed_index,
                                        .is_busy = true,
+                                       .held_index = t->flushed_index,
                                        .logged_bytes = t->retention.bytes};
     t->status.snapshots_sent_total++;
     t->ports->transfer(t->ports->context, transfer);
@@ -52,8 +53,8 @@ raft_index turn__transfers_need(const struct turn *t) {
         const struct turn_transfer *transfer = &t->transfers[i];
         bool is_held = transfer->is_busy &&
                        t->retention.bytes - transfer->logged_bytes <= t->config.hold_bytes;
-        if (is_held && transfer->index < needed)
-            needed = transfer->index;
+        if (is_held && transfer->held_index < needed)
+            needed = transfer->held_index;
     }
     return needed;
 }

@@ -148,6 +148,7 @@ struct turn_transfer {
     bool is_installed; /* filled in: the peer has it */
     /* The turn's own: */
     bool is_busy;
+    raft_index held_index; /* the log after this is kept for the peer */
     uint64_t logged_bytes; /* that had gone into the log when it began */
 };
 
