@@ -8,9 +8,9 @@
 
 struct log_writer;
 
-/* Something else to be written to the log's store, in order with the batches. `write` runs on the
- * writer's thread; `done` then goes to the loop. STATUS_DISK_FULL changes nothing and is for `done`
- * to see; any other failure ends the process. */
+/* Something else to be written to the log's store, after the batches and jobs that were handed over
+ * before it. `write` runs on the writer's thread; `done` then goes to the loop. STATUS_DISK_FULL
+ * changes nothing and is for `done` to see; any other failure ends the process. */
 struct log_job {
     STAILQ_ENTRY(log_job) link;
     enum status (*write)(struct log_job *job, struct kv_log *log);
