@@ -36,9 +36,9 @@ def every_request_gets_the_same_answer_everywhere(story):
         got = client.get(key)
         expect((got.value, got.version, got.create_revision) == (b"2", 2, revision), got)
         for other in cluster:
-            other.read_only = other.client()
-            expect(other.read_only.get(key).value == b"2", "not seen through", other.name)
-            expect([item.key.decode() for item in other.read_only.scan("key-").items] ==
+            reader = other.client()
+            expect(reader.get(key).value == b"2", "not seen through", other.name)
+            expect([item.key.decode() for item in reader.scan("key-").items] ==
                    sorted(f"key-{node.name}" for node in list(cluster)[:number + 1]))
         expect(client.delete("nothing").deleted is False)
     for node in cluster:

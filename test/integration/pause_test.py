@@ -45,7 +45,8 @@ def a_woken_leader_answers_no_stale_read(story):
             expect(read.value in (None, f"new-{number}".encode()), "read", read.value, "in try",
                    number)
             answered += read.value is not None
-        leader._close_clients()
+        for client in clients:
+            client.close()
     story.say(answered, "reads answered, none of them stale")
     expect(answered > 0)
 
