@@ -11,6 +11,7 @@ import time
 
 import failover
 import footprint
+import side_by_side
 import throughput
 from servers import Programs
 
@@ -31,6 +32,7 @@ def number(name, default):
 
 
 def stop_on_signal(signum, frame):
+    signal.signal(signum, signal.SIG_IGN)  # a second one must not end the cleaning up
     raise SystemExit(128 + signum)  # so that what was started is stopped
 
 
@@ -49,7 +51,7 @@ def main():
     results = Results(build / time.strftime("bench-%Y%m%d-%H%M%S.jsonl"))
     programs = Programs(build / "bin", folder)
     keys = number("BENCH_KEYS", 100000)
-    parts = os.environ.get("BENCH_PARTS", "consensus throughput footprint failover").split()
+    parts = os.environ.get("BENCH_PARTS", "consensus throughput footprint cluster failover").split()
     load = os.getloadavg()[0]
     print(f"bench: {os.cpu_count()} processors, load before the start {load:.1f}", flush=True)
     results.add("machine", processors=os.cpu_count(), load=load)
@@ -62,6 +64,10 @@ def main():
         if "footprint" in parts:
             footprint.measure(programs, results, keys=keys,
                               many_keys=number("BENCH_MANY_KEYS", 1000000))
+        if "cluster" in parts:
+            sizes = [int(size) for size in os.environ.get("BENCH_SIZES", "3 5").split()]
+            side_by_side.measure(programs, results, sizes, rounds=number("BENCH_ROUNDS", 5),
+                                 seconds=number("BENCH_SECONDS", 3.0), keys=keys)
         if "failover" in parts:
             failover.measure(programs, results, tries=number("BENCH_FAILOVERS", 20))
     except KeyboardInterrupt:

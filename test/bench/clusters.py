@@ -124,7 +124,8 @@ def etcd(programs, size, timings):
                    "--initial-advertise-peer-urls", peers[name], "--initial-cluster",
                    ",".join(f"{other}={url}" for other, url in peers.items()),
                    "--election-timeout", tick_ms * election,
-                   "--heartbeat-interval", tick_ms * min(heartbeat, election // 5)]
+                   "--heartbeat-interval", tick_ms * min(heartbeat, election // 5),
+                   "--quota-backend-bytes", 8 << 30]
         return programs.running(name, command, port, stderr=subprocess.DEVNULL)
 
     def who_leads(member):

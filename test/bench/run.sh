@@ -3,10 +3,14 @@
 #
 #   BENCH_ROUNDS=5 BENCH_SECONDS=3   how often and how long each point is measured
 #   BENCH_KEYS=100000 BENCH_MANY_KEYS=1000000   what is stored
-#   BENCH_PARTS="consensus throughput footprint failover"   what to measure
+#   BENCH_PARTS="consensus throughput footprint cluster failover"   what to measure
+#   BENCH_SIZES="3 5"                nodes of the clusters
 #   BENCH_FAILOVERS=20               how often the leader is killed
 #
-# etcd is measured beside it where it is installed. The machine should be quiet.
+# etcd is measured beside it where it is installed. The machine should be quiet. Clusters alone, in
+# about eight minutes:
+#
+#   BENCH_PARTS=cluster BENCH_SIZES=3 BENCH_ROUNDS=3 BENCH_SECONDS=1.5 test/bench/run.sh
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import resource
 import shutil
 import socket
 import subprocess
@@ -26,6 +27,13 @@ def is_open(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def busy_us():
+    """Of all processors, by everybody, since the machine's start."""
+    fields = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _, _, irq, softirq, *_ = map(int, fields)
+    return (user + nice + system + irq + softirq) * 1e6 / TICKS_PER_SECOND
+
+
 class Server:
     """A running server: what it is called, where it listens, what it uses."""
 
@@ -46,6 +54,8 @@ class Server:
         fields = self._read("stat").rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) * 1e6 / TICKS_PER_SECOND
 
+    own_cpu_us = cpu_us  # it is alone; what a cluster uses is more than its member does
+
     def _value(self, file, name):
         for line in self._read(file).splitlines():
             if line.startswith(name + ":"):
@@ -55,6 +65,9 @@ class Server:
     def memory_mb(self):
         """Beyond mapped files: RssAnon and RssShmem; RssFile is what the kernel can drop."""
         return (self._value("status", "RssAnon") + self._value("status", "RssShmem")) / 1024
+
+    def resident_mb(self):
+        return self._value("status", "VmRSS") / 1024
 
     def mapped_mb(self):
         return self._value("status", "RssFile") / 1024
@@ -109,6 +122,25 @@ class Server:
         self.process.wait()
 
 
+class Cost:
+    """What the processors do from now on that is not ours: a busy machine spoils figures."""
+
+    def __init__(self):
+        self._seconds = time.monotonic()
+        self._busy_us = busy_us()
+        self._client_us = self._children_us()
+
+    @staticmethod
+    def _children_us():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return (usage.ru_utime + usage.ru_stime) * 1e6
+
+    def others_share(self, served_us):
+        ours_us = served_us + self._children_us() - self._client_us
+        whole_us = (time.monotonic() - self._seconds) * os.cpu_count() * 1e6
+        return max(0, (busy_us() - self._busy_us - ours_us) / whole_us)
+
+
 class Programs:
     """Where the programs are, and a folder for what they write."""
 
@@ -157,10 +189,12 @@ class Programs:
                    "-op", op, "-inflight", inflight, "-value-bytes", 256]
         for name, value in options.items():
             command += ["-" + name, value]
-        before = server.cpu_us()
+        before, cost = server.cpu_us(), Cost()
         done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, check=True)
         line = json.loads(done.stdout)
-        line["server_cpu_us_per_op"] = (server.cpu_us() - before) / line["calls"]
+        served_us = server.cpu_us() - before
+        line["server_cpu_us_per_op"] = served_us / line["calls"]
+        line["others_share"] = cost.others_share(served_us)
         if line["errors"]:
             print(f"bench: {server.name} answered with errors: {line['errors']}", flush=True)
         return line
@@ -178,6 +212,15 @@ class Programs:
         done = subprocess.run([str(self.bin / "consensus")], stdout=subprocess.PIPE, check=True)
         return json.loads(done.stdout)
 
-    def start_first_answer(self, op, port):
-        return subprocess.Popen([str(self.bin / "first_answer"), op, "127.0.0.1", str(port)],
-                                stdout=subprocess.PIPE)
+    def start_first_answer(self, op, port, target="phalanx"):
+        command = [self.bin / "first_answer", op, "127.0.0.1", port, target]
+        return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE)
+
+    @contextlib.contextmanager
+    def first_answer(self, op, port, target):
+        asking = self.start_first_answer(op, port, target)
+        try:
+            yield asking
+        finally:
+            asking.kill()
+            asking.wait()
