@@ -18,14 +18,13 @@
 #ifndef PHALANX_RPC_SERVER_H
 #define PHALANX_RPC_SERVER_H
 
+#include "container.h"
 #include "rpc/rpc.h"
 
 #include <grpc/grpc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/queue.h>
-
-#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* Completion-queue threads. */
 #define RPC__THREADS_MAX 16
