@@ -211,14 +211,16 @@ uint64_t sim_links_let_out(struct sim_node *node, raft_id to) {
 }
 
 /* What comes late, over a connection that is no more, may have passed its gate in time: that is so
- * if its sender's start was noted. */
+ * if its sender's start was noted. No connection really outlives the process at its end; a node
+ * bears it all the same, unless its disk went back: a heartbeat's commit index counts on what its
+ * former life acknowledged. */
 bool sim_links_let_in(struct sim_node *node, const struct sim_message *message) {
     const struct raft_message *raft = &message->turn.message;
     size_t other = sim_node_of(node->sim, raft->from)->number;
     const struct sim_link *link = link_of(node->sim, node->number, other);
     bool is_noted = sim_disk_has_noted(&node->disk, raft->from, message->start);
     if (!link->is_up || link->number != message->link_number)
-        return is_noted && raft->to == node->id;
+        return is_noted && raft->to == node->id && !node->is_rolled_back;
     bool is_let_in =
         gate_lets_in(&end_of(node->sim, node->number, other)->gate, raft->from, raft->to);
     if (is_let_in && !is_noted && !node->sim->options.is_blind)
