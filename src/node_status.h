@@ -46,7 +46,7 @@ struct node_status {
     uint64_t messages_sent_total;
     uint64_t snapshots_sent_total;      /* begun, to peers */
     uint64_t snapshots_installed_total; /* from peers */
-    uint64_t refused_messages_total;    /* not for this node, or malformed */
+    uint64_t refused_messages_total;    /* not for this node, malformed, or past a shut gate */
 };
 
 #endif

@@ -158,6 +158,7 @@ static void port_publish(void *context, const struct node_status *status) {
     struct server *s = context;
     struct node_status is = *status;
     const char *leader = mesh_address(s->mesh, status->leader);
+    is.refused_messages_total += mesh_refused_total(s->mesh); /* at the gates */
     if (is.leader_address[0] == '\0' && leader)
         snprintf(is.leader_address, sizeof is.leader_address, "%s", leader);
     CHECK(pthread_mutex_lock(&s->status_mutex) == 0);
