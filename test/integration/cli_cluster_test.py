@@ -125,9 +125,11 @@ def takes_in_a_node_that_lost_its_directory_under_its_old_name(story):
     lost.wipe()
     lost.launch()
     order(sh, "member", "add", lost.name)
-    named = [member for member in sh.json("members", *PATIENCE)["members"]
-             if member["name"] == lost.name]
-    expect(sorted(member["role"] for member in named) == ["learner", "voter"], named)
+
+    def roles():
+        return sorted(member["role"] for member in sh.json("members", *PATIENCE)["members"]
+                      if member["name"] == lost.name)
+    wait_until(lambda: roles() == ["learner", "voter"], 30, "both under one name")
     sh.fails(NOT_FOUND, "member", "remove", lost.name, *PATIENCE, says=["more than one"])
     order(sh, "member", "promote", lost.name)
     now = members(sh)
