@@ -5,9 +5,48 @@
  *     /health        200 while the process is sound, leader or not; says what it waits for
  *     /ready         200 only while the node is ready to serve, else 503
  *     /debug/status  the status as JSON
+ *     /debug/events  the status once a second and the timeline, as server-sent events
  *     /metrics       the same for Prometheus
  *
- * GET and HEAD only. No path shows keys or values. */
+ * GET and HEAD only. No path shows keys or values.
+ *
+ * `test/debug/status_example.json` shows every field of /debug/status. What its reader must know:
+ *
+ * - `id` is NODE_ID everywhere, `identity` the random one as hexadecimal digits (a number would
+ *   lose bits). `region` and addresses may be empty. Names come from operators: escape them.
+ * - null means: not known. `_ms` are milliseconds, round trips and latencies with three decimals;
+ *   `as_of_ms` is the wall clock since 1970; `_per_s` have three decimals. Totals begin at the
+ *   node's start.
+ * - `state`: LEADER, FOLLOWER, CANDIDATE, LEARNER; in `mesh` of a node never heard: absent.
+ * - `cluster.failures_left`: voters that may still fail before writes stop, counting those out of
+ *   this node's reach as failed; it is 0 without a quorum too (`voters_in_reach` < `quorum`).
+ * - `raft.peers` are the other members. `match_index`, `next_index`, `lag`, `in_flight` (appends),
+ *   `in_flight_bytes` and `state` (PROBE, REPLICATE, SNAPSHOT) are known to the leader alone, and
+ *   null elsewhere. `snapshot` is one being sent to it, or null.
+ * - `mesh` are all members and this node, itself first, each with what it last said of itself;
+ *   `age_ms` is how long ago. Of who was not heard since this node's start `age_ms` is null and
+ *   everything after it is missing. `rtt_ms` has, by name, its round trips to the others: rows of
+ *   the matrix; null without a connection.
+ * - `log` is one scale: first kept entry, what the state on disk holds (`snapshot`), applied,
+ *   committed, last.
+ * - `gossip.members[].state`: alive, suspect, dead, left.
+ *
+ * /debug/events is a stream of server-sent events. At once and then once a second
+ *
+ *     event: status
+ *     data: what /debug/status answers, in one line
+ *
+ * and for each event of the timeline, first all that are kept, or, with Last-Event-ID, those after
+ * that one,
+ *
+ *     event: timeline
+ *     id: 1763850000123-17
+ *     data: {"id":"1763850000123-17","at_ms":1763850012000,"level":"info","kind":"leader",
+ *            "text":"node-0 leads term 7"}
+ *
+ * `level`: info, warn, error. `kind`: start, election, leader, step_down, members, snapshot,
+ * slow_sync, peer_found, peer_lost, disk, seeds. An id of an earlier run of the node counts as
+ * none. */
 #ifndef PHALANX_DEBUG_H
 #define PHALANX_DEBUG_H
 
