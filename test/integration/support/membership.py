@@ -41,27 +41,32 @@ def _until_done(attempt, what, seconds):
         time.sleep(0.1)
 
 
-def readmit(cluster, node, former, seconds=60):
-    """A node whose directory was lost comes in as a learner, and then in its own place: its former
-    identity leaves."""
-    present = node.client().status().identity
-    member = messages.MemberName(id=present, name=node.name)
+def admit(node, ask_whom, seconds=60):
+    """A blank node comes in as a learner, and then as a voter. `ask_whom` gives the node to ask; it
+    may have been taken in already."""
+    member = messages.MemberName(id=node.client().status().identity, name=node.name)
 
-    def find(identity):
-        return [member for member in members(cluster.leader()) if member.id == identity]
+    def find():
+        return [known for known in members(ask_whom()) if known.id == member.id]
 
     def add():
-        if not find(present):
-            ask(cluster.leader(), "AddMember", messages.AddMemberRequest(member=member),
+        if not find():
+            ask(ask_whom(), "AddMember", messages.AddMemberRequest(member=member),
                 messages.AddMemberResponse)
-        return bool(find(present))
+        return bool(find())
 
     def promote():
-        if not find(present)[0].is_voter:
-            ask(cluster.leader(), "PromoteMember", messages.PromoteMemberRequest(member=member),
+        if not find()[0].is_voter:
+            ask(ask_whom(), "PromoteMember", messages.PromoteMemberRequest(member=member),
                 messages.PromoteMemberResponse)
-        return find(present)[0].is_voter
+        return find()[0].is_voter
 
     _until_done(add, f"that {node.name} is a learner", seconds)
     _until_done(promote, f"that {node.name} is a voter", seconds)
-    expect(not find(former), "its former self is still a member:", members(cluster.leader()))
+
+
+def readmit(cluster, node, former, seconds=60):
+    """A node whose directory was lost comes in, in its own place: its former identity leaves."""
+    admit(node, cluster.leader, seconds)
+    left = members(cluster.leader())
+    expect(former not in [member.id for member in left], "its former self is still a member:", left)
