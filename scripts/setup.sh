@@ -18,6 +18,7 @@ build_packages=(
     gcc
     libabsl-dev
     libbsd-dev
+    libc-ares-dev
     libc6-dev
     libcmocka-dev
     libgrpc-dev
