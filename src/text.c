@@ -32,6 +32,12 @@ void text_put_i64(struct text_writer *w, int64_t value) {
     text_put(w, digits);
 }
 
+void text_put_thousandths(struct text_writer *w, uint64_t value) {
+    char digits[32];
+    snprintf(digits, sizeof digits, "%" PRIu64 ".%03u", value / 1000, (unsigned)(value % 1000));
+    text_put(w, digits);
+}
+
 void text_put_hex(struct text_writer *w, uint64_t value) {
     char digits[24];
     snprintf(digits, sizeof digits, "%016" PRIx64, value);

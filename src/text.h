@@ -23,6 +23,8 @@ void text_put(struct text_writer *w, const char *text);
 void text_put_bytes(struct text_writer *w, struct bytes bytes);
 void text_put_u64(struct text_writer *w, uint64_t value);
 void text_put_i64(struct text_writer *w, int64_t value);
+/* As a number with three decimals: 1234 is 1.234. */
+void text_put_thousandths(struct text_writer *w, uint64_t value);
 /* Sixteen hexadecimal digits. */
 void text_put_hex(struct text_writer *w, uint64_t value);
 /* true or false */

@@ -56,10 +56,7 @@ static raft_index least(raft_index a, raft_index b) {
     return a < b ? a : b;
 }
 
-/* Before the end, what others go on writing is left for the next start. */
-void turn__apply(struct turn *t) {
-    if (t->has_final_flush)
-        return;
+static void apply(struct turn *t) {
     raft_index next = applied_index(t) + 1;
     raft_index last = least(t->commit_to, next - 1 + APPLY_ENTRIES_PER_TURN);
     if (next <= last && next < t->trail.first)
@@ -67,6 +64,19 @@ void turn__apply(struct turn *t) {
     while (applied_index(t) < last && kv_machine_has_room(t->machine) &&
            trail_holds(&t->trail, applied_index(t) + 1))
         apply_trail(t);
+}
+
+/* Before the end, what others go on writing is left for the next start. */
+void turn__apply(struct turn *t) {
+    if (!turn__has_more_to_apply(t))
+        return;
+    if (!t->ports->stopwatch_us) {
+        apply(t);
+        return;
+    }
+    uint64_t begun_us = t->ports->stopwatch_us(t->ports->context);
+    apply(t);
+    durations_add(t->config.applies, t->ports->stopwatch_us(t->ports->context) - begun_us);
 }
 
 bool turn__has_more_to_apply(const struct turn *t) {

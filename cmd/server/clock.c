@@ -12,6 +12,16 @@ uint64_t clock_ms(void) {
     return read_ms(CLOCK_BOOTTIME);
 }
 
+uint64_t clock_us(void) {
+    struct timespec now;
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t clock_unix_ms(void) {
+    return read_ms(CLOCK_REALTIME);
+}
+
 void clock_cond_init(pthread_cond_t *cond) {
     pthread_condattr_t attributes;
     CHECK(pthread_condattr_init(&attributes) == 0);

@@ -9,6 +9,12 @@
 /* Milliseconds on the clock that counts suspended time: a machine that slept must know it. */
 uint64_t clock_ms(void);
 
+/* Microseconds that only go up, to measure how long something takes. */
+uint64_t clock_us(void);
+
+/* Milliseconds since 1970, to be shown to people. */
+uint64_t clock_unix_ms(void);
+
 /* A condition whose timed waits end by clock_after(): on CLOCK_MONOTONIC. */
 void clock_cond_init(pthread_cond_t *cond);
 struct timespec clock_after(uint64_t wait_ms);

@@ -49,6 +49,10 @@ void server__read_status(void *context, struct node_status *ret_status) {
     ret_status->damaged_records += scrubber_damaged(s->scrubber);
 }
 
+void server__read_report(void *context, struct node_report *ret_report) {
+    reporter_read(&((struct server *)context)->reporter, ret_report);
+}
+
 _Static_assert(sizeof((struct server *)0)->waiting == sizeof((struct node_status *)0)->waiting,
                "one text");
 

@@ -20,6 +20,8 @@ struct log_writer {
     struct turn_cut *cut;   /* NULL: none asked for */
     struct turn_room *room; /* likewise */
     struct log_jobs jobs;
+    struct durations syncs;
+    _Atomic uint64_t worst_us; /* the longest of them since somebody looked */
 };
 
 /* What one round of the thread took over. */
@@ -89,12 +91,29 @@ static size_t choose(struct log_writer *w, struct turn_events *from, struct turn
     return count;
 }
 
+static void measure(struct log_writer *w, uint64_t us) {
+    durations_add(&w->syncs, us);
+    uint64_t worst_us = atomic_load(&w->worst_us);
+    while (us > worst_us && !atomic_compare_exchange_weak(&w->worst_us, &worst_us, us))
+        continue;
+}
+
+const struct durations *log_writer_syncs(const struct log_writer *w) {
+    return &w->syncs;
+}
+
+uint64_t log_writer_take_worst_us(struct log_writer *w) {
+    return atomic_exchange(&w->worst_us, 0);
+}
+
 static enum status write_group(struct log_writer *w, struct turn_batch *const *batches,
                                size_t count) {
     const struct kv_log_batch *writes[BATCHES_IN_FLIGHT_MAX];
     for (size_t i = 0; i < count; i++)
         writes[i] = &batches[i]->log;
+    uint64_t begun_us = clock_us();
     enum status status = kv_log_write(w->log, writes, count);
+    measure(w, clock_us() - begun_us);
     if (status != STATUS_OK && status != STATUS_DISK_FULL)
         die("log write failed", status);
     return status;

@@ -3,6 +3,7 @@
 #ifndef PHALANX_SERVER_LOG_WRITER_H
 #define PHALANX_SERVER_LOG_WRITER_H
 
+#include "durations.h"
 #include "server/inbox.h"
 #include "server/turn.h"
 
@@ -36,6 +37,10 @@ void log_writer_do(struct log_writer *writer, struct log_job *job);
 
 /* On the writer's thread, in a job that replaced the log: the entry that may come next. */
 void log_writer_restart(struct log_writer *writer, raft_index next);
+
+/* How long its synced writes take; the longest since the last call, in microseconds. Any thread. */
+const struct durations *log_writer_syncs(const struct log_writer *writer);
+uint64_t log_writer_take_worst_us(struct log_writer *writer);
 
 /* Whether a client's write still fits; any thread, but only one at a time. */
 void log_writer_check_room(struct log_writer *writer, struct turn_room *room);

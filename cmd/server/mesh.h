@@ -8,6 +8,7 @@
 #define PHALANX_SERVER_MESH_H
 
 #include "kv/kv.h"
+#include "node_report.h"
 #include "rpc/rpc.h"
 #include "server/gate.h"
 #include "server/inbox.h"
@@ -99,6 +100,14 @@ const char *mesh_name(const struct mesh *mesh, raft_id id);
 raft_id mesh_find(const struct mesh *mesh, const char *name);
 bool mesh_is_open(const struct mesh *mesh, raft_id id);
 uint64_t mesh_refused_total(const struct mesh *mesh);
+
+/* Tell everybody in sight what this node says of itself, and ask how long the way there is. Once a
+ * second. */
+void mesh_tell(struct mesh *mesh, const struct node_digest *digest);
+/* What the mesh knows of another node: its address, connection, last words. */
+void mesh_describe(const struct mesh *mesh, raft_id id, struct node_member *member);
+/* Who is in sight, `max` at most; returns how many. */
+size_t mesh_in_sight(const struct mesh *mesh, raft_id *ids, size_t max);
 
 /* Once a second at least: dial whom it has learnt of. */
 void mesh_tend(struct mesh *mesh);

@@ -198,13 +198,17 @@ struct mesh_link *mesh__link_open(const struct mesh *mesh, raft_id id) {
 
 /* ---- Notes between nodes --------------------------------------------------------------------- */
 
+void mesh__link_note(struct mesh_link *link, struct bytes bytes) {
+    if (rpc_link_send_bytes(link->rpc, RPC_BYTES_NOTE, bytes) != STATUS_OK)
+        link->mesh->dropped_total++;
+}
+
 static void send_note(struct mesh_link *link, enum mesh_note note, uint64_t value) {
     uint8_t bytes[9];
     struct wire_writer w = wire_writer_of(bytes, sizeof bytes);
     wire_put_u8(&w, (uint8_t)note);
     wire_put_u64(&w, value);
-    if (rpc_link_send_bytes(link->rpc, RPC_BYTES_NOTE, bytes_of(bytes, w.len)) != STATUS_OK)
-        link->mesh->dropped_total++;
+    mesh__link_note(link, bytes_of(bytes, w.len));
 }
 
 void mesh__link_tell(struct mesh_link *link) {
@@ -221,6 +225,7 @@ static void take_note(struct mesh_link *link, struct bytes bytes) {
     const struct mesh_handlers *handlers = &link->mesh->config.handlers;
     struct wire_reader r = wire_reader_of(bytes);
     uint8_t note = wire_get_u8(&r);
+    mesh__take_talk(link, note, bytes_of(r.data, r.len));
     uint64_t value = wire_get_u64(&r);
     if (r.has_failed)
         return;
@@ -296,6 +301,7 @@ static void take_bytes(struct mesh_link *link, enum rpc_bytes_kind kind, struct 
     const struct mesh_handlers *handlers = &link->mesh->config.handlers;
     if (!link->is_seen)
         return;
+    mesh__link_heard(link);
     switch (kind) {
     case RPC_BYTES_FOUNDING:
         handlers->on_founding(handlers->context, link->peer->id, bytes);
@@ -323,6 +329,7 @@ static void on_down(struct loop_event *event) {
     if (peer)
         peer->links--;
     if (link->is_seen && !is_in_sight(mesh, peer)) {
+        peer->trip_count = 0;
         log_info("peer lost", log_text("peer", peer->name), log_hex("identity", peer->id));
         mesh->config.handlers.on_silent(mesh->config.handlers.context, peer->id);
     }
@@ -335,8 +342,10 @@ bool mesh_lets_in(struct mesh *mesh, struct turn_message *turn) {
     struct mesh_message *message = (struct mesh_message *)turn;
     struct mesh_link *link = message->link;
     (void)mesh;
-    if (!link->is_ended && gate_lets_in(&link->gate, turn->message.from, turn->message.to))
+    if (!link->is_ended && gate_lets_in(&link->gate, turn->message.from, turn->message.to)) {
+        mesh__link_heard(link);
         return true;
+    }
     mesh_message_done(turn);
     return false;
 }

@@ -2,6 +2,7 @@
  *
  *   mesh.c        the door: dialling, sending
  *   mesh_link.c   one connection, from its first hello to its end
+ *   mesh_talk.c   what nodes tell of themselves
  *   mesh_peer.c   what is known of a node, and kept in the log's store */
 #ifndef PHALANX_SERVER_MESH_PARTS_H
 #define PHALANX_SERVER_MESH_PARTS_H
@@ -11,6 +12,9 @@
 
 #include <stdatomic.h>
 
+/* Round trips of a peer that are remembered. */
+#define MESH_TRIPS 4
+
 /* What is known of a node. Kept as long as its start is remembered. */
 struct mesh_peer {
     raft_id id;
@@ -18,6 +22,12 @@ struct mesh_peer {
     char address[ADDRESS_BYTES_MAX];
     struct rpc_dial *dial; /* to an address that was learnt; NULL: none */
     unsigned links;        /* on which it has said who it is */
+    uint64_t heard_ms;     /* on clock_ms(); 0: not since the start */
+    /* Round trips to it, a ring of the last ones. */
+    uint64_t trips_us[MESH_TRIPS];
+    size_t trip_count;         /* ever made, since the connection */
+    struct node_digest digest; /* what it last said of itself, */
+    uint64_t digest_ms;        /* when; 0: nothing yet */
 };
 
 struct mesh_link {
@@ -56,12 +66,24 @@ struct mesh {
 };
 
 /* The byte that a note begins with (RPC_BYTES_NOTE). */
-enum mesh_note { MESH_INVITE = 1, MESH_OUTSIDE = 2 };
+enum mesh_note {
+    MESH_INVITE = 1,
+    MESH_OUTSIDE = 2,
+    MESH_PING = 3,   /* a token, that comes back as */
+    MESH_PONG = 4,   /* this */
+    MESH_DIGEST = 5, /* what the sender says of itself (digest.h) */
+};
 
 /* mesh_link.c */
 struct mesh_link *mesh__link_open(const struct mesh *mesh, raft_id id); /* NULL: none */
 void mesh__links_pump(struct mesh *mesh);
+void mesh__link_note(struct mesh_link *link, struct bytes bytes); /* if there is room */
 void mesh__link_tell(struct mesh_link *link); /* invite it, or say that it is no member */
+
+/* mesh_talk.c */
+struct mesh_link *mesh__link_seen(const struct mesh *mesh, raft_id id); /* NULL: none */
+void mesh__link_heard(struct mesh_link *link);
+void mesh__take_talk(struct mesh_link *link, enum mesh_note note, struct bytes bytes);
 
 /* mesh_peer.c */
 MUST_USE enum status mesh__peers_load(struct mesh *mesh);

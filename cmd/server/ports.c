@@ -166,12 +166,22 @@ static void port_publish(void *context, const struct node_status *status) {
     s->status = is;
     CHECK(pthread_mutex_unlock(&s->status_mutex) == 0);
     log_changes(&was, &is);
+    if (was.leader != is.leader || was.role != is.role)
+        s->reporter.due_ms = 0;
+    s->leader_changes_total += is.leader != 0 && is.leader != s->last_leader;
+    if (is.leader != 0)
+        s->last_leader = is.leader;
     if (strcmp(was.leader_address, is.leader_address) != 0)
         rpc_server_set_leader(s->rpc, is.leader_address);
     if (was.leader != is.leader && leader)
         forwarder_warm(s->forwarder, leader);
     if (was.is_ready != is.is_ready)
         rpc_server_set_serving(s->rpc, is.is_ready);
+}
+
+static uint64_t port_stopwatch_us(void *context) {
+    (void)context;
+    return clock_us();
 }
 
 static void port_fail(void *context, enum status status, raft_index index) {
@@ -199,6 +209,7 @@ struct turn_ports server__ports(struct server *s) {
                                .install = port_install,
                                .install_done = port_install_done,
                                .publish = port_publish,
+                               .stopwatch_us = port_stopwatch_us,
                                .fail = port_fail};
 }
 

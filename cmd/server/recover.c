@@ -218,6 +218,7 @@ static struct turn_config turn_config(struct server *s, const struct raft_term_r
         .stop_ms = STOP_MS,
         .log_file_bytes = kv_log_file_bytes(s->log),
         .state_file_bytes = kv_state_file_bytes(s->turn_state->store),
+        .applies = &s->applies,
     };
 }
 

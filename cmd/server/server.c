@@ -103,6 +103,7 @@ static enum status bind_debug(struct server *s) {
         .stall_ms = STALL_MS,
         .context = s,
         .read_status = server__read_status,
+        .read_report = server__read_report,
     };
     return debug_server_new(&config, &s->debug); /* it logs why not */
 }
@@ -255,6 +256,7 @@ static void sort_events(struct server *s, struct turn_events *from,
 
 static void tend(struct server *s) {
     uint64_t now_ms = clock_ms();
+    reporter_tend(s, now_ms);
     if (now_ms < s->tend_ms)
         return;
     s->tend_ms = now_ms + TEND_MS;
@@ -270,7 +272,14 @@ static uint64_t earliest(uint64_t a, uint64_t b) {
 
 static uint64_t next_deadline_ms(const struct server *s) {
     uint64_t deadline_ms = s->turn ? turn_deadline_ms(s->turn) : lobby_deadline_ms(&s->lobby);
-    return earliest(earliest(deadline_ms, founder_deadline_ms(s)), s->tend_ms);
+    deadline_ms = earliest(deadline_ms, founder_deadline_ms(s));
+    return earliest(deadline_ms, earliest(s->tend_ms, s->reporter.due_ms));
+}
+
+static void run_turn(struct server *s, struct turn_events *events) {
+    uint64_t begun_us = clock_us();
+    turn_run(s->turn, clock_ms(), events);
+    commit_watch_look(&s->commits, turn_raft(s->turn), begun_us);
 }
 
 /* The clock is read after the last event is taken. */
@@ -279,7 +288,7 @@ static void run_one(struct server *s, uint64_t deadline_ms) {
     inbox_take(&s->inbox, deadline_ms, &arrived);
     sort_events(s, &arrived, &events);
     if (s->turn)
-        turn_run(s->turn, clock_ms(), &events);
+        run_turn(s, &events);
     else
         lobby_run(s);
     founder_tick(s);
@@ -366,6 +375,7 @@ static bool run_once(const struct settings *settings, int *ret_exit_status) {
     inbox_init(&s.inbox);
     lobby_init(&s.lobby);
     CHECK(pthread_mutex_init(&s.status_mutex, NULL) == 0);
+    reporter_init(&s.reporter);
     bool is_started = start(&s) == STATUS_OK;
     if (is_started)
         serve(&s);
@@ -373,6 +383,7 @@ static bool run_once(const struct settings *settings, int *ret_exit_status) {
     bool is_to_repeat = s.is_dropping && begin_anew(&s);
     if (s.directory)
         kv_directory_close(s.directory);
+    reporter_close(&s.reporter);
     CHECK(pthread_mutex_destroy(&s.status_mutex) == 0);
     inbox_close(&s.inbox);
     if (is_started)

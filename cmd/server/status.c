@@ -74,6 +74,10 @@ const struct raft_configuration *turn_configuration(const struct turn *t) {
     return raft_configuration(t->raft);
 }
 
+const struct raft_status *turn_raft(const struct turn *t) {
+    return raft_status(t->raft);
+}
+
 raft_id turn_leader(const struct turn *t) {
     return raft_status(t->raft)->leader;
 }

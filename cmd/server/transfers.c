@@ -3,6 +3,7 @@
 #include "container.h"
 #include "log.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* A peer that takes or sends nothing for so long is given up. */
@@ -21,6 +22,9 @@ struct sending {
     struct turn_transfer *transfer;
     struct rpc_upload *upload;
     raft_index index; /* what the peer holds in the end */
+    raft_id peer;
+    raft_index begun_index;
+    _Atomic uint64_t sent_bytes;
 };
 
 struct transfers {
@@ -98,6 +102,7 @@ static enum status upload_chunk(void *context, struct bytes chunk) {
     struct sending *sending = context;
     if (is_stopping(sending->transfers))
         return STATUS_ABORTED;
+    atomic_fetch_add(&sending->sent_bytes, chunk.len);
     return rpc_upload_write(sending->upload, chunk);
 }
 
@@ -155,7 +160,10 @@ static struct sending *sending_new(struct transfers *t, struct turn_transfer *tr
     struct sending *sending = calloc(1, sizeof *sending);
     if (!sending)
         return NULL;
-    *sending = (struct sending){.transfers = t, .transfer = transfer};
+    *sending = (struct sending){.transfers = t,
+                                .transfer = transfer,
+                                .peer = transfer->peer,
+                                .begun_index = transfer->index};
     sending->upload = begin_upload(t, transfer, term, address);
     if (sending->upload)
         return sending;
@@ -177,6 +185,21 @@ void transfers_send(struct transfers *t, struct turn_transfer *transfer, raft_te
     }
     transfer->is_installed = false;
     inbox_post(t->config.inbox, &transfer->event);
+}
+
+void transfers_look(struct transfers *t, raft_id peer, uint64_t *ret_index,
+                    uint64_t *ret_sent_bytes) {
+    const struct sending *sending;
+    *ret_index = 0;
+    *ret_sent_bytes = 0;
+    CHECK(pthread_mutex_lock(&t->mutex) == 0);
+    LIST_FOREACH (sending, &t->sendings, link) {
+        if (sending->peer != peer)
+            continue;
+        *ret_index = sending->begun_index;
+        *ret_sent_bytes = atomic_load(&sending->sent_bytes);
+    }
+    CHECK(pthread_mutex_unlock(&t->mutex) == 0);
 }
 
 /* ---- Received -------------------------------------------------------------------------------- */

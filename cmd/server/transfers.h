@@ -41,6 +41,10 @@ void transfers_free(struct transfers *transfers);
 void transfers_send(struct transfers *transfers, struct turn_transfer *transfer, raft_term term,
                     const char *address);
 
+/* How a transfer to a peer stands: the snapshot's index, and the bytes sent; without one 0. */
+void transfers_look(struct transfers *transfers, raft_id peer, uint64_t *ret_index,
+                    uint64_t *ret_sent_bytes);
+
 /* ---- Received -------------------------------------------------------------------------------- */
 
 /* On gRPC's threads: take a snapshot in, and build its state; comes as TURN_INSTALL. */

@@ -14,6 +14,7 @@
 #ifndef PHALANX_SERVER_TURN_H
 #define PHALANX_SERVER_TURN_H
 
+#include "durations.h"
 #include "kv/kv.h"
 #include "node_status.h"
 #include "raft/raft.h"
@@ -207,6 +208,9 @@ struct turn_ports {
     void (*install_done)(void *context, struct turn_install *install, enum status status);
     /* Keep a copy of the status for whoever asks. */
     void (*publish)(void *context, const struct node_status *status);
+    /* Microseconds that only go up, to measure how long applying takes; nothing that is decided
+     * depends on them. NULL: it is not measured. */
+    uint64_t (*stopwatch_us)(void *context);
     /* The state can no longer follow the log (`status` says why): does not return. */
     void (*fail)(void *context, enum status status, raft_index index);
 };
@@ -224,6 +228,7 @@ struct turn_config {
     uint64_t stop_ms;          /* how long a stop may take to finish what was accepted */
     uint64_t log_file_bytes;   /* as opened */
     uint64_t state_file_bytes; /* as opened */
+    struct durations *applies; /* with a stopwatch: a turn's entries, applied; borrowed */
 };
 
 struct turn;
@@ -247,7 +252,8 @@ void turn_peer_lost(struct turn *turn, raft_id peer);
 
 /* For people who ask; borrowed until the next turn. */
 const struct raft_configuration *turn_configuration(const struct turn *turn); /* the newest */
-raft_id turn_leader(const struct turn *turn);                                 /* 0: none known */
+const struct raft_status *turn_raft(const struct turn *turn);
+raft_id turn_leader(const struct turn *turn); /* 0: none known */
 raft_index turn_last_index(const struct turn *turn);
 bool turn_peer_status(const struct turn *turn, raft_id id, struct raft_peer_status *ret_status);
 

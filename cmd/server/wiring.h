@@ -6,6 +6,7 @@
  *   lobby.c      requests that came before there was a turn
  *   ports.c      what the turn asks of the world
  *   handlers.c   what clients and nodes ask of this one, on gRPC's threads
+ *   report.c     what this node knows of its cluster, for people
  *   operator.c   what operators ask: who the members are, and to change them */
 #ifndef PHALANX_SERVER_WIRING_H
 #define PHALANX_SERVER_WIRING_H
@@ -14,12 +15,14 @@
 #include "founding/founding.h"
 #include "kv/kv.h"
 #include "rpc/rpc.h"
+#include "server/commit_watch.h"
 #include "server/forwarder.h"
 #include "server/inbox.h"
 #include "server/lobby.h"
 #include "server/log_writer.h"
 #include "server/loop_event.h"
 #include "server/mesh.h"
+#include "server/report.h"
 #include "server/scrubber.h"
 #include "server/settings.h"
 #include "server/snapshots.h"
@@ -101,6 +104,13 @@ struct server {
     bool is_dropping;       /* its cluster never came to life: this node begins anew */
     bool has_committed;     /* the founding machine knows */
 
+    /* For people. */
+    struct reporter reporter;
+    struct commit_watch commits;
+    struct durations applies;
+    raft_id last_leader;
+    uint64_t leader_changes_total;
+
     pthread_mutex_t status_mutex;
     struct node_status status;             /* as last published */
     char waiting[FOUNDING_TEXT_BYTES_MAX]; /* of node_status, while there is no turn */
@@ -144,5 +154,6 @@ struct rpc_call *server__call_of(struct turn_request *request);
 struct rpc_handlers server__handlers(struct server *s);
 /* For the debug room as well. */
 void server__read_status(void *context, struct node_status *ret_status);
+void server__read_report(void *context, struct node_report *ret_report);
 
 #endif

@@ -51,7 +51,7 @@
 #define PHALANX_DEBUG_H
 
 #include "check.h"
-#include "node_status.h"
+#include "node_report.h"
 #include "status.h"
 
 struct debug_server;
@@ -67,6 +67,7 @@ struct debug_server_config {
     /* Copy what is published. On any of the room's threads, at any time: must not wait. Before the
      * first publication `uptime_ms` is 0. */
     void (*read_status)(void *context, struct node_status *ret_status);
+    void (*read_report)(void *context, struct node_report *ret_report);
     void *context;
 };
 

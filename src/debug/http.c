@@ -2,7 +2,7 @@
  *
  * A worker thread serves one connection from accept to close, so nothing here waits: connections
  * are not kept alive, requests must arrive within REQUEST_TIMEOUT_MS, bodies are not read, and an
- * answer is one write that fits the socket's buffer. */
+ * answer is made first and then written, for 2 s at most. */
 #include "debug/debug.h"
 #include "debug/pages.h"
 
@@ -41,6 +41,7 @@
 struct debug_server {
     struct mg_context *web;
     void (*read_status)(void *context, struct node_status *ret_status);
+    void (*read_report)(void *context, struct node_report *ret_report);
     void *context;
     uint64_t stall_ms;
     char region[NAME_BYTES_MAX];
@@ -117,6 +118,8 @@ static void take_view(struct debug_server *server, struct debug_view *ret_view) 
         .commit = PHALANX_COMMIT,
     };
     server->read_status(server->context, &view.status);
+    server->read_report(server->context, &view.report);
+    process_read(&view.process);
     view.age_ms = age_of(server, view.status.uptime_ms);
     *ret_view = view;
 }
@@ -161,13 +164,13 @@ static bool is_method(const struct mg_connection *connection, const char *method
 }
 
 static int send_answer(struct mg_connection *connection, const struct answer *answer) {
-    char text[HEAD_BYTES_MAX + DEBUG_PAGE_BYTES_MAX];
+    char text[HEAD_BYTES_MAX];
     struct text_writer w = text_writer_of(text, sizeof text);
     put_head(connection, answer, &w);
-    if (!is_method(connection, "HEAD"))
-        text_put_bytes(&w, answer->body);
     CHECK(!w.is_cut);
-    (void)mg_write(connection, text, w.len); /* a client that is gone needs no answer */
+    /* A client that is gone needs no answer. */
+    if (mg_write(connection, text, w.len) > 0 && !is_method(connection, "HEAD"))
+        (void)mg_write(connection, answer->body.data, answer->body.len);
     /* Or civetweb would read, for as long as it takes, a body that nobody wants. */
     mg_disable_connection_keep_alive(connection);
     return answer->code;
@@ -180,8 +183,10 @@ static int send_text(struct mg_connection *connection, int code, const char *tex
 
 static int send_page(struct mg_connection *connection, const struct page *page) {
     struct debug_view view;
-    char body[DEBUG_PAGE_BYTES_MAX];
-    struct text_writer w = text_writer_of(body, sizeof body);
+    char *body = malloc(DEBUG_PAGE_BYTES_MAX);
+    if (!body)
+        return send_text(connection, 503, "no memory\n");
+    struct text_writer w = text_writer_of(body, DEBUG_PAGE_BYTES_MAX);
     take_view(mg_get_user_data(mg_get_context(connection)), &view);
     page->print(&view, &w);
     CHECK(!w.is_cut);
@@ -190,7 +195,9 @@ static int send_page(struct mg_connection *connection, const struct page *page) 
         .type = page->type,
         .body = bytes_of(body, w.len),
     };
-    return send_answer(connection, &answer);
+    int code = send_answer(connection, &answer);
+    free(body);
+    return code;
 }
 
 /* ---- Callbacks ----------------------------------------------------------------------------- */
@@ -247,6 +254,8 @@ static struct mg_context *start_web(struct debug_server *server, const char *lis
         REQUEST_TIMEOUT_MS,
         "enable_keep_alive",
         "no",
+        "tcp_nodelay", /* or an answer's body waits for its head to be acknowledged */
+        "1",
         "decode_url",
         "no",
         NULL,
@@ -293,13 +302,14 @@ static enum status start(struct debug_server *server, const char *address) {
 
 enum status debug_server_new(const struct debug_server_config *config,
                              struct debug_server **ret_server) {
-    CHECK(config->read_status);
+    CHECK(config->read_status && config->read_report);
     struct debug_server *server = calloc(1, sizeof *server);
     if (!server) {
         log_refused(config->address, "no memory");
         return STATUS_NO_MEMORY;
     }
     server->read_status = config->read_status;
+    server->read_report = config->read_report;
     server->context = config->context;
     server->stall_ms = config->stall_ms;
     server->starter = pthread_self();

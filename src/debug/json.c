@@ -1,5 +1,7 @@
 #include "debug/json.h"
 
+#include "node_report.h"
+
 static void begin_value(struct debug_json *j, const char *key) {
     if (j->needs_comma)
         text_put(j->w, ",");
@@ -46,4 +48,25 @@ void debug__json_hex(struct debug_json *j, const char *key, uint64_t value) {
     text_put(j->w, "\"");
     text_put_hex(j->w, value);
     text_put(j->w, "\"");
+}
+
+void debug__json_null(struct debug_json *j, const char *key) {
+    begin_value(j, key);
+    text_put(j->w, "null");
+}
+
+void debug__json_known(struct debug_json *j, const char *key, uint64_t value) {
+    if (value == NODE_UNKNOWN)
+        debug__json_null(j, key);
+    else
+        debug__json_u64(j, key, value);
+}
+
+void debug__json_thousandths(struct debug_json *j, const char *key, uint64_t value) {
+    if (value == NODE_UNKNOWN) {
+        debug__json_null(j, key);
+        return;
+    }
+    begin_value(j, key);
+    text_put_thousandths(j->w, value);
 }

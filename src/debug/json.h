@@ -18,5 +18,10 @@ void debug__json_i64(struct debug_json *j, const char *key, int64_t value);
 void debug__json_bool(struct debug_json *j, const char *key, bool value);
 /* Identities and hashes, as a text: numbers lose bits above 2^53 in most readers. */
 void debug__json_hex(struct debug_json *j, const char *key, uint64_t value);
+void debug__json_null(struct debug_json *j, const char *key);
+/* The number, or null for NODE_UNKNOWN. */
+void debug__json_known(struct debug_json *j, const char *key, uint64_t value);
+/* Thousandths as a number with three decimals, or null for NODE_UNKNOWN. */
+void debug__json_thousandths(struct debug_json *j, const char *key, uint64_t value);
 
 #endif

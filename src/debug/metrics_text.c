@@ -1,8 +1,6 @@
 /* /metrics: the Prometheus text format, base units, `_total` on counters, HELP on all. */
 #include "debug/pages.h"
 
-#include <stdio.h>
-
 static void put_head(struct text_writer *w, const char *name, const char *type, const char *help) {
     text_put(w, "# HELP ");
     text_put(w, name);
@@ -31,12 +29,10 @@ static void put_counter(struct text_writer *w, const char *name, const char *hel
 }
 
 static void put_seconds(struct text_writer *w, const char *name, const char *help, uint64_t ms) {
-    char decimals[8];
-    snprintf(decimals, sizeof decimals, ".%03u\n", (unsigned)(ms % 1000));
     put_head(w, name, "gauge", help);
     text_put(w, " ");
-    text_put_u64(w, ms / 1000);
-    text_put(w, decimals);
+    text_put_thousandths(w, ms);
+    text_put(w, "\n");
 }
 
 static void put_build(struct text_writer *w, const struct debug_view *view) {

@@ -27,12 +27,14 @@ uint64_t raft__random(struct raft *r) {
 void raft__election_timer_reset(struct raft *r) {
     uint64_t spread_ms = raft__random(r) % r->election_timeout_ms;
     r->election_deadline_ms = r->now_ms + r->election_timeout_ms + spread_ms;
+    r->has_lost_leader = false;
 }
 
-static void leave_office(struct raft *r) {
+static void leave_office(struct raft *r, enum raft_leaving_reason reason) {
     if (r->status.role != RAFT_LEADER)
         return;
     r->status.step_downs_total++;
+    r->status.leaving_reason = reason;
     r->transferee = 0;
     r->wants_round = false;
     r->question = (struct raft_question){0};
@@ -48,10 +50,9 @@ static void begin_term(struct raft *r) {
     raft__deferred_drop(r);
 }
 
-void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
+static void to_follower(struct raft *r, raft_term term, raft_id leader) {
     CHECK(term >= r->hard.term);
     CHECK(leader != r->self);
-    leave_office(r);
     if (r->status.role == RAFT_CANDIDATE)
         raft__deferred_drop(r); /* asks for votes no more: its log may soon be shorter */
     if (PLANTED(forget_vote) && r->status.role != RAFT_FOLLOWER)
@@ -69,6 +70,17 @@ void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
     raft__election_timer_reset(r);
 }
 
+void raft__leave_office(struct raft *r, enum raft_leaving_reason reason) {
+    CHECK(r->status.role == RAFT_LEADER);
+    leave_office(r, reason);
+    to_follower(r, r->hard.term, 0);
+}
+
+void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
+    leave_office(r, r->has_sent_timeout_now ? RAFT_LEAVING_HANDOVER : RAFT_LEAVING_TERM);
+    to_follower(r, term, leader);
+}
+
 /* A leader whose connection broke has most likely stopped. Voters stay silent for a whole timeout
  * after they heard it, as its lease may count on that; the random part of the wait, which is there
  * for leaders of which nobody knows that they are gone, can be short. */
@@ -80,6 +92,7 @@ void raft__peer_lost(struct raft *r, raft_id peer) {
         r->sticky_until_ms + r->election_timeout_ms / LOST_MARGIN_SHARE + spread_ms;
     if (deadline_ms < r->election_deadline_ms)
         r->election_deadline_ms = deadline_ms;
+    r->has_lost_leader = true;
 }
 
 /* "If a server receives a RequestVote request within the minimum election timeout of hearing from a
@@ -165,6 +178,8 @@ void raft__campaign(struct raft *r, bool is_transfer) {
     r->status.term = r->hard.term;
     r->status.leader = 0;
     r->status.elections_total++;
+    if (is_transfer)
+        r->status.campaign_reason = RAFT_CAMPAIGN_ASKED;
     r->is_transfer = is_transfer;
     r->vote_count = 0;
     raft__election_timer_reset(r);
@@ -209,14 +224,17 @@ void raft__votes_count(struct raft *r) {
 
 /* "A leader steps down if an election timeout elapses without a successful round of heartbeats to a
  * majority of its cluster." (6.2) And one whose own log hangs makes room for one that can write. */
-static bool must_step_down(const struct raft *r) {
-    uint64_t heard_ms = raft__quorum_heard_ms(r);
-    return raft__log_hangs(r) || r->now_ms > heard_ms + r->election_timeout_ms;
+static enum raft_leaving_reason reason_to_leave(const struct raft *r) {
+    if (raft__log_hangs(r))
+        return RAFT_LEAVING_LOG;
+    bool is_unheard = r->now_ms > raft__quorum_heard_ms(r) + r->election_timeout_ms;
+    return is_unheard ? RAFT_LEAVING_NO_QUORUM : RAFT_LEAVING_NONE;
 }
 
 static void leader_timeout(struct raft *r) {
-    if (must_step_down(r)) {
-        raft__become_follower(r, r->hard.term, 0);
+    enum raft_leaving_reason reason = reason_to_leave(r);
+    if (reason != RAFT_LEAVING_NONE) {
+        raft__leave_office(r, reason);
         return;
     }
     if (r->transferee != 0 && r->now_ms >= r->transfer_deadline_ms)
@@ -230,6 +248,7 @@ static void leader_timeout(struct raft *r) {
 static void other_timeout(struct raft *r) {
     if (r->now_ms < r->election_deadline_ms)
         return;
+    r->status.campaign_reason = r->has_lost_leader ? RAFT_CAMPAIGN_LOST : RAFT_CAMPAIGN_SILENCE;
     raft__election_timer_reset(r);
     if (raft__can_campaign(r))
         pre_campaign(r);

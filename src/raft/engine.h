@@ -81,7 +81,8 @@ struct raft {
     uint64_t sticky_until_ms;       /* votes for nobody before: it heard a leader */
     struct raft_vote_record votes[MEMBERS_MAX];
     size_t vote_count;
-    bool is_transfer; /* this candidacy was asked for by the leader */
+    bool is_transfer;     /* this candidacy was asked for by the leader */
+    bool has_lost_leader; /* the connection to it broke since the election timer was set */
 
     /* Durability. */
     raft_index handed_index;  /* entries up to here are in some batch */
@@ -139,6 +140,8 @@ struct raft {
 
 /* ---- election.c ---- */
 void raft__become_follower(struct raft *r, raft_term term, raft_id leader);
+/* A leader becomes a follower of its own term. */
+void raft__leave_office(struct raft *r, enum raft_leaving_reason reason);
 void raft__campaign(struct raft *r, bool is_transfer);
 void raft__votes_count(struct raft *r);
 void raft__vote_record(struct raft *r, raft_id id, bool is_granted);

@@ -155,7 +155,7 @@ void raft__configuration_committed(struct raft *r) {
     if (r->configuration.is_joint)
         append_final(r);
     else if (!raft__is_voter(&r->configuration, r->self))
-        raft__become_follower(r, r->hard.term, 0);
+        raft__leave_office(r, RAFT_LEAVING_REMOVED);
 }
 
 /* ---- Transfer of leadership (thesis 3.10) ---------------------------------------------------- */

@@ -219,6 +219,15 @@ const struct raft_configuration *raft_configuration(const struct raft *r) {
     return &r->configuration;
 }
 
+static enum raft_feeding feeding_of(const struct raft_progress *peer) {
+    switch (peer->state) {
+    case RAFT_PROBE: return RAFT_FEEDING_PROBE;
+    case RAFT_REPLICATE: return RAFT_FEEDING_REPLICATE;
+    case RAFT_SNAPSHOT: return RAFT_FEEDING_SNAPSHOT;
+    }
+    return RAFT_FEEDING_PROBE;
+}
+
 bool raft_peer_status(const struct raft *r, raft_id id, struct raft_peer_status *ret_status) {
     for (size_t i = 0; i < r->peer_count; i++) {
         const struct raft_progress *peer = &r->peers[i];
@@ -226,7 +235,11 @@ bool raft_peer_status(const struct raft *r, raft_id id, struct raft_peer_status 
             continue;
         *ret_status = (struct raft_peer_status){.id = id,
                                                 .is_voter = raft__is_voter(&r->configuration, id),
+                                                .feeding = feeding_of(peer),
                                                 .match_index = peer->match_index,
+                                                .next_index = peer->next_index,
+                                                .in_flight = peer->window_count,
+                                                .in_flight_bytes = peer->window_bytes,
                                                 .acked_ms = peer->acked_ms};
         return true;
     }

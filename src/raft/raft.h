@@ -273,6 +273,24 @@ struct raft_ready {
     size_t snapshot_count;
 };
 
+/* Why a node campaigned last. */
+enum raft_campaign_reason {
+    RAFT_CAMPAIGN_NONE,
+    RAFT_CAMPAIGN_SILENCE, /* no leader was heard for an election timeout */
+    RAFT_CAMPAIGN_LOST,    /* the connection to the leader broke, and it was not heard since */
+    RAFT_CAMPAIGN_ASKED,   /* the leader hands over */
+};
+
+/* Why a leader left office last. */
+enum raft_leaving_reason {
+    RAFT_LEAVING_NONE,
+    RAFT_LEAVING_TERM,      /* there is a newer term */
+    RAFT_LEAVING_HANDOVER,  /* likewise, because it handed over */
+    RAFT_LEAVING_NO_QUORUM, /* it heard none for an election timeout */
+    RAFT_LEAVING_LOG,       /* its own log hangs */
+    RAFT_LEAVING_REMOVED,   /* it is no voter any more */
+};
+
 /* Read with raft_status(); belongs to the engine, always current. */
 struct raft_status {
     enum raft_role role;
@@ -285,12 +303,21 @@ struct raft_status {
     bool is_member;    /* of the newest configuration */
     uint64_t elections_total;
     uint64_t step_downs_total;
+    enum raft_campaign_reason campaign_reason;
+    enum raft_leaving_reason leaving_reason;
 };
+
+/* How a leader feeds a peer (progress.h). */
+enum raft_feeding { RAFT_FEEDING_PROBE, RAFT_FEEDING_REPLICATE, RAFT_FEEDING_SNAPSHOT };
 
 struct raft_peer_status {
     raft_id id;
     bool is_voter;
+    enum raft_feeding feeding;
     raft_index match_index;
+    raft_index next_index;
+    size_t in_flight; /* appends on their way to it */
+    size_t in_flight_bytes;
     uint64_t acked_ms; /* when it was last heard, on the turns' clock; 0: not in this term */
 };
 

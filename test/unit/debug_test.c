@@ -15,42 +15,149 @@
 static struct debug_view view;
 static char page[DEBUG_PAGE_BYTES_MAX + 1];
 
+/* What test/debug/status_example.json shows. */
+static const struct node_status leading = {
+    .name = "node-0",
+    .identity = 0xa0,
+    .cluster_id = 0xc1,
+    .role = NODE_LEADER,
+    .term = 7,
+    .leader = 0xa0,
+    .leader_name = "node-0",
+    .leader_address = "10.0.0.1:9000",
+    .voter_count = 3,
+    .first_index = 1101,
+    .last_index = 1291,
+    .commit_index = 1290,
+    .applied_index = 1288,
+    .flushed_index = 1200,
+    .revision = 1250,
+    .key_count = 412,
+    .key_value_bytes = 105472,
+    .state_hash = 0x123456789abcdef,
+    .session_count = 2,
+    .log_file_bytes = 1048576,
+    .state_file_bytes = 2097152,
+    .is_ready = true,
+    .uptime_ms = 64988,
+    .proposals_total = 1279,
+    .messages_sent_total = 5120,
+    .reads_total = 421,
+    .elections_total = 2,
+    .snapshots_sent_total = 1,
+};
+
+static const struct node_digest own = {
+    .version = "1.2.3",
+    .region = "jnb",
+    .http_address = "10.0.0.1:8080",
+    .role = NODE_LEADER,
+    .is_ready = true,
+    .term = 7,
+    .leader = 0xa0,
+    .log = {.first = 1101, .snapshot = 1200, .applied = 1288, .commit = 1290, .last = 1291},
+    .key_count = 412,
+    .log_file_bytes = 1048576,
+    .state_file_bytes = 2097152,
+    .memory_bytes = 44040192,
+    .uptime_ms = 65000,
+    .writes_per_1000s = 120500,
+    .reads_per_1000s = 40000,
+    .commit_p99_us = 210000,
+    .sync_p99_us = 3500,
+    .trip_count = 1,
+    .trips = {{.identity = 0xa1, .us = 160250}},
+};
+
+static const struct node_digest told = {
+    .version = "1.2.3",
+    .region = "lhr",
+    .http_address = "10.0.0.2:8080",
+    .role = NODE_FOLLOWER,
+    .is_ready = true,
+    .term = 7,
+    .leader = 0xa0,
+    .log = {.first = 1101, .snapshot = 1190, .applied = 1287, .commit = 1288, .last = 1290},
+    .key_count = 411,
+    .log_file_bytes = 1048576,
+    .state_file_bytes = 2097152,
+    .memory_bytes = 41943040,
+    .uptime_ms = 64000,
+    .reads_per_1000s = 12000,
+    .commit_p99_us = NODE_UNKNOWN,
+    .sync_p99_us = 4000,
+    .trip_count = 1,
+    .trips = {{.identity = 0xa0, .us = 160500}},
+};
+
+static void fill_report(struct node_report *report) {
+    *report = (struct node_report){
+        .unix_ms = 1763850000123,
+        .label = "prod",
+        .address = "10.0.0.1:9000",
+        .election_timeout_ms = 4000,
+        .heartbeat_ms = 1000,
+        .quorum = 2,
+        .voters_in_reach = 2,
+        .leader_changes_total = 3,
+        .step_downs_total = 1,
+        .rate_window_ms = 1000,
+        .latency_window_ms = 10000,
+        .commit_p50_us = 162000,
+        .apply_p99_us = 80,
+        .member_count = 3,
+        .gossip_count = 1,
+    };
+    report->members[0] = (struct node_member){.identity = 0xa0,
+                                              .name = "node-0",
+                                              .address = "10.0.0.1:9000",
+                                              .is_self = true,
+                                              .is_voter = true,
+                                              .is_connected = true,
+                                              .digest = own};
+    report->members[1] = (struct node_member){.identity = 0xa1,
+                                              .name = "node-1",
+                                              .address = "10.0.0.2:9000",
+                                              .is_voter = true,
+                                              .is_connected = true,
+                                              .silent_ms = 48,
+                                              .trip_us = 160250,
+                                              .feeding = NODE_REPLICATE,
+                                              .match_index = 1290,
+                                              .next_index = 1292,
+                                              .in_flight = 1,
+                                              .in_flight_bytes = 300,
+                                              .digest_age_ms = 480,
+                                              .digest = told};
+    report->members[2] = (struct node_member){.identity = 0xa2,
+                                              .name = "node-2",
+                                              .address = "10.0.0.3:9000",
+                                              .is_voter = true,
+                                              .silent_ms = NODE_UNKNOWN,
+                                              .trip_us = NODE_UNKNOWN,
+                                              .feeding = NODE_SNAPSHOT,
+                                              .next_index = 1,
+                                              .snapshot_index = 1280,
+                                              .snapshot_sent_bytes = 65536,
+                                              .digest_age_ms = NODE_UNKNOWN};
+    report->gossip[0] = (struct node_gossip){.name = "node-1",
+                                             .address = "10.0.0.2:7946",
+                                             .state = NODE_ALIVE,
+                                             .incarnation = 4,
+                                             .last_probe_ms = 310,
+                                             .suspicion_left_ms = NODE_UNKNOWN};
+}
+
 static int lead_node(void **state) {
     (void)state;
-    view = (struct debug_view){
-        .status =
-            {
-                .name = "node-1",
-                .identity = 0xabc,
-                .cluster_id = 0xdef,
-                .role = NODE_LEADER,
-                .term = 7,
-                .leader_name = "node-1",
-                .leader_address = "127.0.0.1:9000",
-                .first_index = 11,
-                .last_index = 30,
-                .commit_index = 29,
-                .applied_index = 28,
-                .flushed_index = 20,
-                .revision = 17,
-                .key_count = 5,
-                .key_value_bytes = 640,
-                .state_hash = 0x1234,
-                .session_count = 2,
-                .log_file_bytes = 4096,
-                .state_file_bytes = 8192,
-                .is_ready = true,
-                .uptime_ms = 61500,
-                .proposals_total = 21,
-                .messages_sent_total = 34,
-                .reads_total = 42,
-                .elections_total = 1,
-            },
-        .age_ms = 250,
-        .region = "jnb",
-        .version = "1.0.0",
-        .commit = "abc123",
-    };
+    memset(&view, 0, sizeof view);
+    view.status = leading;
+    fill_report(&view.report);
+    view.process = (struct process_use){.memory_bytes = 44040192, .cpu_ms = 5230, .open_files = 41};
+    view.age_ms = 12;
+    view.region = "jnb";
+    view.version = "1.2.3";
+    view.commit = "abcdef0";
     return 0;
 }
 
@@ -69,29 +176,62 @@ static void contains(const char *piece) {
 
 /* ---- Status -------------------------------------------------------------------------------- */
 
+/* Without what is between the values. */
+static void squeeze(char *json) {
+    bool is_inside = false;
+    char *to = json;
+    for (const char *from = json; *from != '\0'; from++) {
+        is_inside ^= *from == '"' && from[-1] != '\\';
+        if (is_inside || !strchr(" \n", *from))
+            *to++ = *from;
+    }
+    *to = '\0';
+}
+
+static void says_what_the_example_shows(void **state) {
+    (void)state;
+    static char example[16 * KIB];
+    FILE *file = fopen("debug/status_example.json", "r");
+    assert_non_null(file);
+    size_t len = fread(example, 1, sizeof example - 1, file);
+    assert_true(len > 0 && len < sizeof example - 1);
+    fclose(file);
+    squeeze(example);
+    print(debug__print_status);
+    squeeze(page);
+    size_t same = 0;
+    while (page[same] != '\0' && page[same] == example[same])
+        same++;
+    if (page[same] != example[same])
+        fail_msg("...%.80s where the example has ...%.80s", page + same, example + same);
+}
+
+/* In this order, on top. */
 static void shows_the_familiar_fields_at_the_top(void **state) {
     (void)state;
     static const char wanted[] =
-        "{\"node_id\":\"node-1\",\"state\":\"LEADER\",\"term\":7,\"leader_id\":\"node-1\","
-        "\"commit_index\":29,\"applied_index\":28,\"log_length\":20,\"peers\":[],\"kv_size\":5,"
-        "\"metrics\":{\"messages_sent_total\":34,\"election_count\":1,\"proposals_total\":21,"
-        "\"reads_total\":42},\"node\":{";
+        "{\"node_id\":\"node-0\",\"state\":\"LEADER\",\"term\":7,\"leader_id\":\"node-0\","
+        "\"commit_index\":1290,\"applied_index\":1288,\"log_length\":191,"
+        "\"peers\":[\"node-1\",\"node-2\"],\"kv_size\":412,\"metrics\":{";
     print(debug__print_status);
     assert_memory_equal(page, wanted, strlen(wanted));
 }
 
-static void shows_node_log_and_store(void **state) {
+/* Only a leader knows how far its peers are. */
+static void shows_null_for_what_a_follower_does_not_know(void **state) {
     (void)state;
+    view.report.members[1].feeding = NODE_FEEDING_UNKNOWN;
     print(debug__print_status);
-    contains("\"node\":{\"id\":\"node-1\",\"identity\":\"0000000000000abc\","
-             "\"cluster_id\":\"0000000000000def\",\"region\":\"jnb\",\"version\":\"1.0.0\","
-             "\"commit\":\"abc123\",\"uptime_ms\":61750,\"status_age_ms\":250,\"sound\":true,"
-             "\"ready\":true,\"waiting_for\":[]}");
-    contains("\"raft\":{\"leader_address\":\"127.0.0.1:9000\",\"first_index\":11,"
-             "\"last_index\":30,\"log_file_bytes\":4096,\"peers\":[]}");
-    contains("\"store\":{\"revision\":17,\"keys\":5,\"key_value_bytes\":640,\"sessions\":2,"
-             "\"state_hash\":\"0000000000001234\",\"flushed_index\":20,"
-             "\"state_file_bytes\":8192,\"disk_full\":false,\"damaged_records\":0}}\n");
+    contains("\"last_contact_ms\":48,\"state\":null,\"match_index\":null,\"next_index\":null,"
+             "\"lag\":null,\"in_flight\":null,\"in_flight_bytes\":null,\"snapshot\":null}");
+}
+
+static void is_well_formed_before_the_first_report(void **state) {
+    (void)state;
+    memset(&view.report, 0, sizeof view.report);
+    print(debug__print_status);
+    contains("\"peers\":[],\"kv_size\":412,");
+    contains("\"mesh\":[]");
 }
 
 static void counts_an_empty_log_as_zero(void **state) {
@@ -100,8 +240,8 @@ static void counts_an_empty_log_as_zero(void **state) {
     view.status.last_index = 0;
     print(debug__print_status);
     contains("\"log_length\":0,");
-    view.status.first_index = 31; /* all of it was cut */
-    view.status.last_index = 30;
+    view.status.first_index = 1292; /* all of it was cut */
+    view.status.last_index = 1291;
     print(debug__print_status);
     contains("\"log_length\":0,");
 }
@@ -129,6 +269,28 @@ static void escapes_what_would_break_the_json(void **state) {
     contains("{\"node_id\":\"a\\\"b\\\\c\\n\\\\xff\",");
 }
 
+static void fill_largest(struct node_report *report) {
+    static const struct node_digest digest = {.role = NODE_LEADER, .trip_count = MEMBERS_MAX};
+    report->member_count = MEMBERS_MAX + 1;
+    report->gossip_count = NODE_GOSSIP_MAX;
+    for (size_t i = 0; i < report->member_count; i++) {
+        struct node_member *member = &report->members[i];
+        *member = (struct node_member){.identity = i, .feeding = NODE_SNAPSHOT, .digest = digest};
+        member->trip_us = member->match_index = UINT64_MAX - 1;
+        memset(member->name, 1, sizeof member->name - 1);
+        memset(member->address, 1, sizeof member->address - 1);
+        memset(member->digest.region, 1, sizeof member->digest.region - 1);
+        memset(member->digest.version, 1, sizeof member->digest.version - 1);
+        memset(member->digest.http_address, 1, sizeof member->digest.http_address - 1);
+        for (size_t trip = 0; trip < MEMBERS_MAX; trip++)
+            member->digest.trips[trip] = (struct node_trip){trip, UINT64_MAX - 1};
+    }
+    for (size_t i = 0; i < NODE_GOSSIP_MAX; i++) {
+        memset(report->gossip[i].name, 1, sizeof report->gossip[i].name - 1);
+        memset(report->gossip[i].address, 1, sizeof report->gossip[i].address - 1);
+    }
+}
+
 static void fits_its_page_with_the_largest_values(void **state) {
     (void)state;
     memset(&view.status, 0xff, sizeof view.status);
@@ -138,6 +300,7 @@ static void fits_its_page_with_the_largest_values(void **state) {
     memset(view.status.leader_address, 1, ADDRESS_BYTES_MAX - 1);
     view.status.leader_address[ADDRESS_BYTES_MAX - 1] = '\0';
     view.status.role = NODE_LEADER;
+    fill_largest(&view.report);
     memset(&view.status.is_ready, 1, sizeof view.status.is_ready);
     memset(&view.status.disk_is_full, 1, sizeof view.status.disk_is_full);
     print(debug__print_status);
@@ -198,12 +361,12 @@ static void gives_each_metric_help_and_type(void **state) {
     contains("# HELP phalanx_raft_term The current term.\n"
              "# TYPE phalanx_raft_term gauge\n"
              "phalanx_raft_term 7\n");
-    contains("# TYPE phalanx_raft_elections_total counter\nphalanx_raft_elections_total 1\n");
-    contains("\nphalanx_build_info{version=\"1.0.0\",commit=\"abc123\"} 1\n");
-    contains("\nphalanx_uptime_seconds 61.750\n");
-    contains("\nphalanx_status_age_seconds 0.250\n");
+    contains("# TYPE phalanx_raft_elections_total counter\nphalanx_raft_elections_total 2\n");
+    contains("\nphalanx_build_info{version=\"1.2.3\",commit=\"abcdef0\"} 1\n");
+    contains("\nphalanx_uptime_seconds 65.000\n");
+    contains("\nphalanx_status_age_seconds 0.012\n");
     contains("\nphalanx_raft_is_leader 1\n");
-    contains("\nphalanx_store_size_bytes 8192\n");
+    contains("\nphalanx_store_size_bytes 2097152\n");
 }
 
 /* promtool's rules, as far as they concern us. */
@@ -232,7 +395,7 @@ static void follows_the_text_format(void **state) {
 
 static void lists_the_other_paths(void **state) {
     (void)state;
-    assert_string_equal(print(debug__print_index), "phalanx 1.0.0, node node-1\n\n"
+    assert_string_equal(print(debug__print_index), "phalanx 1.2.3, node node-0\n\n"
                                                    "/health\n/ready\n/debug/status\n/metrics\n");
 }
 
@@ -275,8 +438,10 @@ static void puts_commas_between_values_only(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(says_what_the_example_shows),
         TEST(shows_the_familiar_fields_at_the_top),
-        TEST(shows_node_log_and_store),
+        TEST(shows_null_for_what_a_follower_does_not_know),
+        TEST(is_well_formed_before_the_first_report),
         TEST(counts_an_empty_log_as_zero),
         TEST(names_every_role),
         TEST(escapes_what_would_break_the_json),
