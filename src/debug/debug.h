@@ -1,10 +1,9 @@
 /* The debug room: shows. An HTTP server for people, probes and Prometheus; it only reads a
  * published copy of the node's status, so that nothing asked here can hold up the loop.
  *
- *     /              a list of these paths
- *     /health        200 while the process is sound, leader or not; says what it waits for
- *     /ready         200 only while the node is ready to serve, else 503
- *     /debug/status  the status as JSON
+ *     /              the dashboard (page/), live; for who does not accept gzip, a list of these
+ * paths /health        200 while the process is sound, leader or not; says what it waits for /ready
+ * 200 only while the node is ready to serve, else 503 /debug/status  the status as JSON
  *     /debug/events  the status once a second and the timeline, as server-sent events
  *     /metrics       the same for Prometheus
  *

@@ -3,6 +3,7 @@
  * A worker thread serves one connection from accept to close, so nothing here waits: connections
  * are not kept alive, requests must arrive within REQUEST_TIMEOUT_MS, bodies are not read, and an
  * answer is made first and then written, for 2 s at most. */
+#include "debug/assets.h"
 #include "debug/debug.h"
 #include "debug/pages.h"
 
@@ -27,12 +28,23 @@
 #define REASON_BYTES_MAX ((size_t)256)
 
 #define SECURITY_HEADERS \
-    "Cache-Control: no-store\r\n" \
     "X-Content-Type-Options: nosniff\r\n" \
     "X-Frame-Options: DENY\r\n" \
-    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n" \
     "Referrer-Policy: no-referrer\r\n" \
     "Cross-Origin-Resource-Policy: same-origin\r\n"
+
+/* What is asked for once is old a second later. */
+#define PAGE_HEADERS \
+    "Cache-Control: no-store\r\n" \
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+
+/* The dashboard may load and call what comes from here, and nothing else. Its files are kept by
+ * browsers and asked for again, since the next release has others of the same names. */
+#define ASSET_HEADERS \
+    "Cache-Control: no-cache\r\n" \
+    "Vary: Accept-Encoding\r\n" \
+    "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; base-uri 'none'; " \
+    "form-action 'none'\r\n"
 
 #define TEXT_TYPE "text/plain; charset=utf-8"
 #define JSON_TYPE "application/json"
@@ -130,6 +142,7 @@ struct answer {
     int code;
     const char *type;
     struct bytes body;
+    const struct debug_asset *asset; /* NULL: it is none */
 };
 
 static void put_date(struct text_writer *w) {
@@ -139,6 +152,12 @@ static void put_date(struct text_writer *w) {
     (void)gmtime_r(&now, &utc); /* on failure the zeros show */
     strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
     text_put(w, date);
+}
+
+static void put_asset_headers(const struct debug_asset *asset, struct text_writer *w) {
+    text_put(w, ASSET_HEADERS "Content-Encoding: gzip\r\nETag: ");
+    text_put(w, asset->etag);
+    text_put(w, "\r\n");
 }
 
 static void put_head(struct mg_connection *connection, const struct answer *answer,
@@ -154,6 +173,10 @@ static void put_head(struct mg_connection *connection, const struct answer *answ
     text_put(w, "\r\nContent-Length: ");
     text_put_u64(w, answer->body.len);
     text_put(w, answer->code == 405 ? "\r\nAllow: GET, HEAD\r\n" : "\r\n");
+    if (answer->asset)
+        put_asset_headers(answer->asset, w);
+    else
+        text_put(w, PAGE_HEADERS);
     text_put(w, SECURITY_HEADERS "Connection: close\r\n\r\n");
 }
 
@@ -200,13 +223,42 @@ static int send_page(struct mg_connection *connection, const struct page *page) 
     return code;
 }
 
+/* ---- The dashboard ------------------------------------------------------------------------- */
+
+static bool has_header(struct mg_connection *connection, const char *name, const char *part) {
+    const char *value = mg_get_header(connection, name);
+    return value && strstr(value, part);
+}
+
+static int send_asset(struct mg_connection *connection, const struct debug_asset *asset) {
+    bool is_known = has_header(connection, "If-None-Match", asset->etag);
+    const struct answer answer = {
+        .code = is_known ? 304 : 200,
+        .type = asset->type,
+        .body = is_known ? bytes_of(NULL, 0) : asset->gzip,
+        .asset = asset,
+    };
+    return send_answer(connection, &answer);
+}
+
+/* Programs that do not say that they speak gzip, such as curl, get what there is as text. */
+static bool takes_assets(struct mg_connection *connection) {
+    return has_header(connection, "Accept-Encoding", "gzip");
+}
+
 /* ---- Callbacks ----------------------------------------------------------------------------- */
 
 /* Every request, before civetweb looks at it; what is returned tells it that all is done. */
 static int on_request(struct mg_connection *connection) {
-    const struct page *page = find_page(mg_get_request_info(connection)->local_uri);
+    const char *path = mg_get_request_info(connection)->local_uri;
+    const struct page *page = find_page(path);
+    const struct debug_asset *asset = debug__find_asset(path);
     if (!is_method(connection, "GET") && !is_method(connection, "HEAD"))
         return send_text(connection, 405, "only GET and HEAD are allowed\n");
+    if (asset && takes_assets(connection))
+        return send_asset(connection, asset);
+    if (!page && asset)
+        return send_text(connection, 406, "this file is sent to those who accept gzip\n");
     if (!page)
         return send_text(connection, 404, "there is no such path; / lists them\n");
     return send_page(connection, page);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The debug server over real sockets: status codes, headers, both address families, bad clients."""
+import gzip
 import http.client
 import json
 import os
@@ -53,12 +54,17 @@ class DebugTest(unittest.TestCase):
 
     @classmethod
     def get(cls, path, method="GET", host="127.0.0.1", body=None):
+        code, headers, content = cls.ask(path, method, host, body)
+        return code, headers, content.decode()
+
+    @classmethod
+    def ask(cls, path, method="GET", host="127.0.0.1", body=None, headers=None):
         connection = http.client.HTTPConnection(host, cls.port, timeout=10)
-        connection.request(method, path, body=body)
+        connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
-        text = answer.read().decode()
+        content = answer.read()
         connection.close()
-        return answer.status, answer.headers, text
+        return answer.status, answer.headers, content
 
     def raw(self, request):
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
@@ -93,6 +99,25 @@ class DebugTest(unittest.TestCase):
             self.assertEqual(headers["Cache-Control"], "no-store")
             self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
             self.assertIsNone(headers["Access-Control-Allow-Origin"])
+
+    def test_sends_the_dashboard_to_those_who_accept_gzip(self):
+        types = {"/": "text/html", "/dashboard.css": "text/css", "/dashboard.js": "text/javascript",
+                 "/icon.svg": "image/svg+xml", "/uplot.js": "text/javascript"}
+        for path, wanted in types.items():
+            code, headers, content = self.ask(path, headers={"Accept-Encoding": "br, gzip"})
+            self.assertEqual(code, 200, path)
+            self.assertTrue(headers["Content-Type"].startswith(wanted), path)
+            self.assertEqual(headers["Content-Encoding"], "gzip")
+            self.assertIn("default-src 'self'", headers["Content-Security-Policy"])
+            self.assertGreater(len(gzip.decompress(content)), 100)
+        self.assertEqual(self.ask("/dashboard.js")[0], 406)
+
+    def test_an_unchanged_asset_is_not_sent_again(self):
+        asked = {"Accept-Encoding": "gzip"}
+        tag = self.ask("/", headers=asked)[1]["ETag"]
+        self.assertRegex(tag, '^"[0-9a-f]{16}"$')
+        self.assertEqual(self.ask("/", headers={**asked, "If-None-Match": tag})[0::2], (304, b""))
+        self.assertEqual(self.ask("/", headers={**asked, "If-None-Match": '"other"'})[0], 200)
 
     def test_answers_head_without_a_body(self):
         code, headers, body = self.get("/health", method="HEAD")

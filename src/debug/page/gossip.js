@@ -1,0 +1,35 @@
+// Who gossip believes to be alive.
+
+import { byId, setText } from './dom.js';
+import { UNKNOWN, ago, count } from './format.js';
+import { createTable } from './table.js';
+
+const STATES = {
+  alive: { mark: '\u25cf', tone: 'good' },
+  suspect: { mark: '\u25d0', tone: 'warn' },
+  dead: { mark: '\u2715', tone: 'bad' },
+  left: { mark: '\u25cb', tone: null },
+};
+
+const columns = [
+  { name: 'id', head: 'member', cell: (member) => member.id },
+  { name: 'state', head: 'state', cell: (member) => ({ text: member.state, ...STATES[member.state] }) },
+  { name: 'incarnation', head: 'incarnation', isNumber: true, cell: (member) => count(member.incarnation) },
+  { name: 'probe', head: 'last probe', isNumber: true,
+    cell: (member) => (member.last_probe_ms === null ? UNKNOWN : `${ago(member.last_probe_ms)} ago`) },
+  { name: 'suspicion', head: 'declared dead in', isNumber: true, cell: (member) => ago(member.suspicion_left_ms) },
+  { name: 'address', head: 'address', cell: (member) => member.address || UNKNOWN },
+];
+
+function note({ health, members }) {
+  if (members.length === 0) return 'nobody is heard by gossip';
+  return health === 0 ? 'this node hears well' : `this node hears badly (health score ${health})`;
+}
+
+export function createGossip() {
+  const update = createTable(byId('gossip'), columns, (member) => `${member.id} ${member.address}`);
+  return function show({ status }) {
+    update(status.gossip.members);
+    setText(byId('gossip-note'), note(status.gossip));
+  };
+}

@@ -1,0 +1,59 @@
+// Round-trip times, from the row's node to the column's.
+
+import { byId, element, keep, setAttributes, setText } from './dom.js';
+import { UNKNOWN, ago, number } from './format.js';
+import { SILENT_MS } from './model.js';
+
+function cellOf(from, to) {
+  if (from === to) return { text: '\u00b7', tone: 'none' };
+  if (!from.rtt_ms) return { text: UNKNOWN, tone: 'old', title: `${from.id} was never heard` };
+  const isOld = !from.self && from.age_ms > SILENT_MS;
+  const title = isOld ? `as ${from.id} said ${ago(from.age_ms)} ago` : `${from.id} to ${to.id}`;
+  const value = from.rtt_ms[to.id];
+  if (value === null) return { text: '\u2715', label: 'no connection', tone: isOld ? 'old' : 'bad', title };
+  return { text: number(value), tone: isOld || value === undefined ? 'old' : null, title };
+}
+
+// Bars behind the figures: their lengths compare at a glance what digits compare exactly.
+function share(from, to, largest) {
+  const value = from === to || !from.rtt_ms ? 0 : from.rtt_ms[to.id];
+  return value ? Math.max(value / largest, 0.02) : 0;
+}
+
+function updateRow(row, from, nodes, largest) {
+  keep(row, [null, ...nodes], (to) => (to ? to.identity : 'head'), (to) => element(to ? 'td' : 'th'), (cell, to) => {
+    if (!to) {
+      setAttributes(cell, { scope: 'row' });
+      setText(cell, from.id);
+      return;
+    }
+    const { text, label, tone, title } = cellOf(from, to);
+    setText(cell, text);
+    setAttributes(cell, { 'data-tone': tone, title, 'aria-label': label });
+    cell.style.setProperty('--share', share(from, to, largest).toFixed(3));
+  });
+}
+
+function updateHead(head, nodes) {
+  keep(head, [null, ...nodes], (to) => (to ? to.identity : 'head'), (to) => element(to ? 'th' : 'td'), (cell, to) => {
+    setAttributes(cell, { scope: to ? 'col' : null });
+    setText(cell, to ? to.id : '');
+  });
+}
+
+function largestOf(nodes) {
+  const known = nodes.flatMap((node) => Object.values(node.rtt_ms ?? {})).filter((value) => value > 0);
+  return Math.max(...known, 0.001);
+}
+
+export function createMatrix() {
+  const head = element('tr');
+  const body = element('tbody');
+  byId('matrix').append(element('thead', {}, head), body);
+  return function update({ nodes }) {
+    const largest = largestOf(nodes);
+    updateHead(head, nodes);
+    keep(body, nodes, (node) => node.identity, () => element('tr'),
+      (row, from) => updateRow(row, from, nodes, largest));
+  };
+}
