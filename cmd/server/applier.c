@@ -129,12 +129,18 @@ void turn__flush_done(struct turn *t, struct turn_flush *flush) {
     }
     CHECK(flush->status == STATUS_OK);
     raft_index index = flush->flush->meta.applied_index;
-    enum status status = kv_machine_flushed(t->machine, flush->flush->generation,
-                                            flush->flush->number, flush->page_count);
+    enum status status =
+        flush->is_done
+            ? kv_machine_flushed(t->machine, flush->flush->generation, flush->flush->number)
+            : kv_machine_flush_renew(t->machine, flush->flush->generation, flush->flush->number);
     if (status == STATUS_STALE)
         return;
     if (status != STATUS_OK)
         t->ports->fail(t->ports->context, status, index);
+    if (!flush->is_done) {
+        t->ports->state_flush(t->ports->context, flush);
+        return;
+    }
     t->is_flushing = false;
     t->flushed_index = index;
     turn__snapshots_serve(t);

@@ -105,7 +105,6 @@ static void replace_machine(struct turn *t, const struct turn_install *install) 
     config.base = install->base;
     config.meta = install->meta;
     config.generation = install->generation;
-    config.page_count = install->page_count;
     kv_machine_free(t->machine);
     t->machine = NULL;
     enum status status = kv_machine_new(&config, &t->machine);

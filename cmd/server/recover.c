@@ -74,8 +74,17 @@ static enum status open_log(struct server *s) {
     return status;
 }
 
+/* The largest journal: of a table at its budget, and the entry that brought it there. */
+struct kv_state_options server__state_options(const struct settings *settings) {
+    return (struct kv_state_options){
+        .reserve_bytes = (size_t)settings->state_reserve_bytes,
+        .journal_bytes = (size_t)settings->state_overlay_bytes + 2 * ENTRY_BYTES_MAX,
+        .slice_bytes = (size_t)settings->state_dirty_bytes,
+    };
+}
+
 static enum status open_both(struct server *s) {
-    struct kv_state_options options = {.reserve_bytes = (size_t)s->settings->state_reserve_bytes};
+    struct kv_state_options options = server__state_options(s->settings);
     enum status status = open_directory(s);
     if (status == STATUS_OK)
         status = set_aside(s);
@@ -206,9 +215,7 @@ static struct turn_config turn_config(struct server *s, const struct raft_term_r
         .machine = {.base = kv_state_base(s->turn_state->store),
                     .meta = s->meta,
                     .generation = s->summary.state_generation,
-                    .overlay_bytes = (size_t)settings->state_overlay_bytes,
-                    .dirty_bytes = (size_t)settings->state_dirty_bytes,
-                    .page_count = kv_state_page_count(s->turn_state->store)},
+                    .overlay_bytes = (size_t)settings->state_overlay_bytes},
         .identity = s->summary.identity,
         .address = s->address,
         .flush_ms = settings->state_flush_ms,

@@ -37,7 +37,7 @@ static enum status start_transfers(struct server *s) {
         .identity = &s->summary.identity,
         .directory = s->directory,
         .states = s->states,
-        .state_reserve_bytes = (size_t)s->settings->state_reserve_bytes,
+        .state = server__state_options(s->settings),
         .log_writer = s->log_writer,
         .inbox = &s->inbox,
     };

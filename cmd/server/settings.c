@@ -215,7 +215,8 @@ static void work_out_cluster(struct settings *settings) {
 
 static void work_out(const struct given *given, struct settings *settings) {
     if (!given->text[SETTING_STATE_RESERVE_MB])
-        settings->state_reserve_bytes = 2 * settings->state_dirty_bytes;
+        settings->state_reserve_bytes =
+            2 * settings->state_overlay_bytes + 4 * settings->state_dirty_bytes;
     complete_address(settings->grpc_address);
     complete_address(settings->debug_address);
     work_out_cluster(settings);

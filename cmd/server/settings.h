@@ -53,7 +53,7 @@ struct settings {
     uint64_t grpc_threads; /* completion-queue threads */
 
     uint64_t state_overlay_bytes; /* flush when the table in memory reaches this */
-    uint64_t state_dirty_bytes;   /* or when the pages it will dirty reach this */
+    uint64_t state_dirty_bytes;   /* pages that one transaction of a flush changes, about */
     uint64_t state_flush_ms;      /* or after this time */
     uint64_t state_reserve_bytes; /* preallocated, for when the disk is full */
     uint64_t log_reserve_bytes;

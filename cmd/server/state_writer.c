@@ -33,13 +33,13 @@ static bool take_work(struct state_writer *w, struct turn_flush **ret_flush,
 static void write_flush(struct state_writer *w, struct turn_flush *flush) {
     struct held_state *held = state_hold(w->states);
     CHECK(held->generation == flush->flush->generation);
-    flush->status = kv_state_flush(held->store, flush->flush);
+    flush->is_done = false;
+    flush->status = kv_state_flush(held->store, flush->flush, &flush->is_done);
     if (flush->status != STATUS_OK && flush->status != STATUS_DISK_FULL) {
         log_error("state flush failed", log_status("status", flush->status));
         _exit(EXIT_FAILURE);
     }
     flush->has_room = kv_state_has_room(held->store);
-    flush->page_count = kv_state_page_count(held->store);
     flush->file_bytes = kv_state_file_bytes(held->store);
     state_release(w->states, held);
     inbox_post(w->inbox, &flush->event);

@@ -320,13 +320,11 @@ void transfers_receive(struct transfers *t, struct rpc_incoming *incoming,
 static enum status open_state(struct receiving *r) {
     const struct transfers_config *config = &r->transfers->config;
     struct turn_install *install = &r->install;
-    struct kv_state_options options = {.reserve_bytes = config->state_reserve_bytes};
-    enum status status =
-        kv_state_open(config->directory, install->generation, &options, &r->state, &install->meta);
+    enum status status = kv_state_open(config->directory, install->generation, &config->state,
+                                       &r->state, &install->meta);
     if (status != STATUS_OK)
         return STATUS_IO;
     install->base = kv_state_base(r->state);
-    install->page_count = kv_state_page_count(r->state);
     state_replace(config->states, r->state, install->generation);
     return STATUS_OK;
 }

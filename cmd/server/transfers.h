@@ -14,7 +14,7 @@ struct transfers_config {
     const struct kv_identity *identity; /* borrowed, as is everything here */
     struct kv_directory *directory;
     struct state_holder *states;
-    size_t state_reserve_bytes;
+    struct kv_state_options state;
     struct log_writer *log_writer;
     struct inbox *inbox;
 };

@@ -124,8 +124,8 @@ struct turn_flush {
     const struct kv_flush *flush;
     /* Filled in by the state writer: */
     enum status status; /* STATUS_OK, or STATUS_DISK_FULL: not written, hand it over again */
+    bool is_done;       /* all of it is written; else hand it over again */
     bool has_room;      /* the next flush is sure to fit */
-    uint64_t page_count;
     uint64_t file_bytes;
 };
 
@@ -166,7 +166,6 @@ struct turn_install {
     bool is_log_kept;   /* the log held the snapshot's last entry: what follows it stays */
     struct kv_base base;
     struct kv_meta meta;
-    uint64_t page_count;
 };
 
 /* What the turn asks of the world. None of them waits. */
@@ -185,7 +184,7 @@ struct turn_ports {
     /* Visit durable entries first..last (kv_log_read). */
     enum status (*log_read)(void *context, raft_index first, raft_index last, kv_entry_visit *visit,
                             void *visitor);
-    /* Write the frozen table; comes back as TURN_FLUSH_DONE. */
+    /* Write the frozen table, or a part of it; comes back as TURN_FLUSH_DONE. */
     void (*state_flush)(void *context, struct turn_flush *flush);
     /* Find out how the disk stands; comes back as TURN_ROOM. */
     void (*room_check)(void *context, struct turn_room *room);

@@ -123,6 +123,7 @@ struct server_call {
 };
 
 /* recover.c. They say in the log what is wrong. */
+struct kv_state_options server__state_options(const struct settings *settings);
 MUST_USE enum status server__open_stores(struct server *s);
 MUST_USE enum status server__make_turn(struct server *s);
 

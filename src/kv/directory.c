@@ -172,7 +172,8 @@ enum status kv__parent_sync(const char *path) {
 
 static bool is_store_file(const char *name) {
     const char *end = strrchr(name, '.');
-    return end && (strcmp(end, ".mdb") == 0 || strcmp(end, ".seg") == 0);
+    return end &&
+           (strcmp(end, ".mdb") == 0 || strcmp(end, ".seg") == 0 || strcmp(end, ".journal") == 0);
 }
 
 static enum status remove_files(const char *path, DIR *listing) {

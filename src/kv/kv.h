@@ -109,7 +109,7 @@ struct kv_base {
 
 struct kv_machine;
 
-/* What a flush writes, all in one transaction. Immutable, readable by the state writer until
+/* What a flush writes: it counts as a whole. Immutable, readable by the state writer until
  * kv_machine_flushed(). */
 struct kv_flush {
     uint64_t generation; /* of the environment */
@@ -124,8 +124,6 @@ struct kv_machine_config {
     struct kv_meta meta;  /* of the base */
     uint64_t generation;  /* of the environment behind the base */
     size_t overlay_bytes; /* flush when the active table reaches this */
-    size_t dirty_bytes;   /* or when the pages it will dirty reach this */
-    uint64_t page_count;  /* leaf pages of the base, to estimate them */
 };
 
 MUST_USE enum status kv_machine_new(const struct kv_machine_config *config,
@@ -155,12 +153,12 @@ uint64_t kv_machine_damaged(const struct kv_machine *m); /* damaged records met 
 MUST_USE enum status kv_machine_configuration(struct kv_machine *m,
                                               struct raft_configuration *ret_configuration);
 
-/* False while the active table is at one of its budgets: nothing more is to be applied until it is
+/* False while the active table is at its budget: nothing more is to be applied until it is
  * frozen, for which the flush under way must end first. So no flush is larger than its budget by
  * more than the last entry. */
 bool kv_machine_has_room(const struct kv_machine *m);
 
-/* True when the active table is at a budget and nothing is being flushed. */
+/* True when the active table is at its budget and nothing is being flushed. */
 bool kv_machine_wants_flush(const struct kv_machine *m);
 
 /* True when anything was applied since the last freeze. */
@@ -170,12 +168,16 @@ bool kv_machine_is_dirty(const struct kv_machine *m);
  * machine until kv_machine_flushed(). NULL: no memory, nothing changed. */
 const struct kv_flush *kv_machine_freeze(struct kv_machine *m);
 
-/* The flush is durable: renew the base, then drop the frozen table.
+/* A part of the flush is durable, not all: renew the base. The frozen table hides what it shows.
+ * Nobody need call this, but while the base shows the past its pages cannot be used again. */
+MUST_USE enum status kv_machine_flush_renew(struct kv_machine *m, uint64_t generation,
+                                            uint64_t number);
+
+/* The flush is durable: renew the base, then drop the frozen table. For both:
  *
  * STATUS_STALE  not the flush that is under way; nothing changed.
  * STATUS_IO     the base could not be renewed. */
-MUST_USE enum status kv_machine_flushed(struct kv_machine *m, uint64_t generation, uint64_t number,
-                                        uint64_t page_count);
+MUST_USE enum status kv_machine_flushed(struct kv_machine *m, uint64_t generation, uint64_t number);
 
 /* Visits the records of a frozen table in key order; `record.data == NULL`: deleted. Stops at the
  * first status that is not OK and returns it. */
@@ -399,7 +401,9 @@ bool kv_log_has_room(struct kv_log *log, size_t bytes);
 struct kv_state;
 
 struct kv_state_options {
-    size_t reserve_bytes; /* preallocated: two flushes */
+    size_t reserve_bytes; /* preallocated: what a flush adds */
+    size_t journal_bytes; /* likewise, for the largest flush's journal */
+    size_t slice_bytes;   /* a flush that changes more pages takes several transactions; 0: never */
 };
 
 /* Opens the state of a generation, as the log's summary or an installation names it: checks its
@@ -417,13 +421,16 @@ void kv_state_close(struct kv_state *state);
 /* The loop's view of it. Belongs to the loop, whoever flushes. */
 struct kv_base kv_state_base(struct kv_state *state);
 
-/* Write a frozen table and its meta in one synced transaction. Statuses as for kv_log_write(). */
-MUST_USE enum status kv_state_flush(struct kv_state *state, const struct kv_flush *flush);
+/* Write a part of a frozen table, in one synced transaction; the last part with the table's meta,
+ * and `ret_is_done`. To be called with the same flush until then, and with no other before. A crash
+ * leaves the state as it was or, once its first part is written, as it will be: the next opening
+ * brings it to its end. Statuses as for kv_log_write(): nothing of this part was written. */
+MUST_USE enum status kv_state_flush(struct kv_state *state, const struct kv_flush *flush,
+                                    bool *ret_is_done);
 
-/* Whether the reserve stands, made again where there is room. These three from any thread. */
+/* Whether the reserves stand, made again where there is room. Both from any thread. */
 bool kv_state_has_room(struct kv_state *state);
 uint64_t kv_state_file_bytes(struct kv_state *state);
-uint64_t kv_state_page_count(struct kv_state *state); /* leaf and overflow pages */
 
 /* ---- The scrub: reads what nobody reads ---------------------------------------------------- */
 
@@ -462,7 +469,8 @@ struct kv_snapshot_info {
 
 /* Write the state of one read transaction to `sink`, in chunks of at most 64 KiB. From any thread,
  * while flushes go on; the transaction pins old pages for as long as it takes, so the walk is
- * abandoned with STATUS_OVERLOAD once the file has grown by `growth_bytes_max` (0: no bound). */
+ * abandoned with STATUS_OVERLOAD once the file has grown by `growth_bytes_max` (0: no bound).
+ * STATUS_BUSY: a flush is halfway, and does not end. */
 MUST_USE enum status kv_snapshot_save(struct kv_state *state, uint64_t cluster_id,
                                       uint64_t growth_bytes_max, kv_sink *sink, void *context);
 

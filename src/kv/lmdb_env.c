@@ -5,6 +5,7 @@
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -206,4 +207,27 @@ uint64_t kv__env_file_bytes(const struct kv_env *env) {
     if (mdb_env_get_fd(env->mdb, &fd) != 0 || fstat(fd, &info) != 0)
         return 0;
     return (uint64_t)info.st_blocks * 512;
+}
+
+/* LMDB does not tell where its map is. But a leaf page begins with its own number, so a small
+ * record shows the way to page 0. */
+static uint8_t *map_of(struct kv_reader *reader) {
+    struct bytes key, record;
+    size_t number;
+    if (kv__reader_seek(reader, (struct bytes){0}, &key, &record) != STATUS_OK)
+        return NULL;
+    const uint8_t *page = key.data - (uintptr_t)key.data % reader->env->page_bytes;
+    memcpy(&number, page, sizeof number);
+    return (uint8_t *)(uintptr_t)page - number * reader->env->page_bytes;
+}
+
+void kv__env_unmap(struct kv_env *env) {
+    struct kv_reader reader;
+    if (kv__reader_open(env, &reader) != STATUS_OK)
+        return;
+    uint8_t *map = map_of(&reader);
+    size_t bytes = (size_t)atomic_load(&env->used_pages) * env->page_bytes;
+    if (map)
+        (void)madvise(map, bytes, MADV_DONTNEED); /* advice */
+    kv__reader_close(&reader);
 }

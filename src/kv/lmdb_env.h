@@ -47,6 +47,10 @@ void kv__env_close(struct kv_env *env);
 
 uint64_t kv__env_file_bytes(const struct kv_env *env);
 
+/* Give back what the process has mapped of the file: the kernel keeps the pages as long as it has
+ * room for them, and maps again what is read. From any thread. */
+void kv__env_unmap(struct kv_env *env);
+
 /* Internal: a LMDB result as a status, and the page counts after a commit. */
 enum status kv__env_status(int result);
 void kv__env_count_pages(struct kv_env *env);

@@ -12,15 +12,13 @@
 
 enum status kv_machine_new(const struct kv_machine_config *config,
                            struct kv_machine **ret_machine) {
-    CHECK(config->overlay_bytes > 0 && config->dirty_bytes > 0);
+    CHECK(config->overlay_bytes > 0);
     struct kv_machine *m = calloc(1, sizeof *m);
     if (!m)
         return STATUS_NO_MEMORY;
     m->view.base = config->base;
     m->meta = config->meta;
     m->overlay_bytes = config->overlay_bytes;
-    m->dirty_bytes = config->dirty_bytes;
-    m->page_count = config->page_count;
     m->frozen_index = config->meta.applied_index;
     m->flush.generation = config->generation;
     m->items = calloc(SCAN_ITEMS_MAX, sizeof *m->items);
@@ -363,17 +361,8 @@ void kv_machine_read(struct kv_machine *m, const struct kv_request *request,
 
 /* ---- Flushes ------------------------------------------------------------------------------- */
 
-/* Each record may dirty a leaf of its own, as far as there are leaves; what is new fills further
- * ones. Keys in order touch fewer: an upper bound costs only an earlier flush. */
-static size_t dirty_estimate(const struct kv_machine *m) {
-    size_t records = kv__overlay_count(m->view.active);
-    size_t touched = records < m->page_count ? records : (size_t)m->page_count;
-    return touched * 4 * KIB + kv__overlay_bytes(m->view.active);
-}
-
 static bool is_at_budget(const struct kv_machine *m) {
-    return kv__overlay_bytes(m->view.active) >= m->overlay_bytes ||
-           dirty_estimate(m) >= m->dirty_bytes;
+    return kv__overlay_bytes(m->view.active) >= m->overlay_bytes;
 }
 
 bool kv_machine_has_room(const struct kv_machine *m) {
@@ -406,15 +395,17 @@ const struct kv_flush *kv_machine_freeze(struct kv_machine *m) {
     return &m->flush;
 }
 
-enum status kv_machine_flushed(struct kv_machine *m, uint64_t generation, uint64_t number,
-                               uint64_t page_count) {
+enum status kv_machine_flush_renew(struct kv_machine *m, uint64_t generation, uint64_t number) {
     if (!m->view.frozen || generation != m->flush.generation || number != m->flush.number)
         return STATUS_STALE;
-    enum status status = m->view.base.ops->renew(m->view.base.context);
+    return m->view.base.ops->renew(m->view.base.context);
+}
+
+enum status kv_machine_flushed(struct kv_machine *m, uint64_t generation, uint64_t number) {
+    enum status status = kv_machine_flush_renew(m, generation, number);
     if (status != STATUS_OK)
         return status;
     kv__overlay_free(m->view.frozen);
     m->view.frozen = NULL;
-    m->page_count = page_count;
     return STATUS_OK;
 }

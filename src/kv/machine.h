@@ -10,8 +10,6 @@ struct kv_machine {
     struct kv_view view;
     struct kv_meta meta;
     size_t overlay_bytes;
-    size_t dirty_bytes;
-    uint64_t page_count;
     raft_index frozen_index; /* applied index of the last freeze */
     struct kv_flush flush;   /* the one under way; valid while view.frozen */
     struct kv_item *items;   /* SCAN_ITEMS_MAX: a scan's answer */

@@ -18,6 +18,7 @@ enum kv_table {
 
 #define KV_SEAL_BYTES ((size_t)4)
 #define KV_INTERNAL_KEY_BYTES_MAX (KEY_BYTES_MAX + 1)
+#define KV_RECORD_BYTES_MAX (VALUE_BYTES_MAX + 4 * KIB)
 
 /* CRC32C of `bytes`, going on from `crc` (0 at the start). */
 uint32_t kv__crc32c(uint32_t crc, struct bytes bytes);

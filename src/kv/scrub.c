@@ -15,12 +15,15 @@ static enum status begin_state_walk(struct kv_reader *reader, struct kv_scrub *s
  * flush came into. */
 static enum status end_state_walk(struct kv_reader *reader, struct kv_scrub *scrub) {
     struct kv_meta meta = {0};
-    enum status status = kv__state_meta_read(reader, &meta);
+    bool is_mixed = false;
+    enum status status = kv__state_is_mixed(reader, &is_mixed);
+    if (status == STATUS_OK)
+        status = kv__state_meta_read(reader, &meta);
     scrub->walks++;
     scrub->next_len = 0;
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
-    if (status != STATUS_OK || scrub->flush != meta.applied_index)
+    if (status != STATUS_OK || is_mixed || scrub->flush != meta.applied_index)
         return status;
     if (scrub->checked == meta.record_count && scrub->hash == meta.hash)
         return STATUS_OK;
@@ -52,7 +55,10 @@ static enum status check_record(struct kv_scrub *scrub, struct bytes key, struct
 static enum status scrub_state(struct kv_reader *reader, struct kv_scrub *scrub, size_t records) {
     struct bytes key, record;
     enum status found = STATUS_OK;
-    enum status status = STATUS_OK;
+    bool is_mixed = false;
+    enum status status = kv__state_is_mixed(reader, &is_mixed);
+    if (status != STATUS_OK || (is_mixed && scrub->next_len == 0))
+        return status; /* a walk begins when the flush is over */
     if (scrub->next_len == 0)
         status = begin_state_walk(reader, scrub);
     if (status != STATUS_OK)

@@ -145,7 +145,7 @@ enum status kv_snapshot_save(struct kv_state *state, uint64_t cluster_id, uint64
     o->sink = sink;
     o->context = context;
     struct growth growth = growth_of(state->env, growth_bytes_max);
-    enum status status = kv__reader_open(state->env, &reader);
+    enum status status = kv__state_reader_open(state, &reader);
     if (status == STATUS_OK) {
         status = save(o, &reader, cluster_id, &growth);
         kv__reader_close(&reader);

@@ -26,7 +26,6 @@
 #define KV_RECORD_HEAD_BYTES ((size_t)6)
 
 /* The largest sealed record: a value with what is kept about it. */
-#define KV_RECORD_BYTES_MAX (VALUE_BYTES_MAX + 4 * KIB)
 
 enum kv_frame { KV_FRAME_HEADER = 'H', KV_FRAME_RECORDS = 'R', KV_FRAME_END = 'E' };
 

@@ -66,15 +66,24 @@ static enum status fill(struct kv_directory *directory, uint64_t generation,
     struct kv_env_options env_options = {.reserve_bytes = options->reserve_bytes,
                                          .is_random = true};
     char name[KV_STATE_NAME_BYTES];
+    char path[PATH_MAX];
     kv__state_name(generation, name);
     enum status status = check_presence(directory, generation, name);
+    if (status == STATUS_OK)
+        status = kv__directory_join(directory, name, path);
     if (status == STATUS_OK)
         status = kv__env_open(directory, name, &env_options, &state->env);
     if (status != STATUS_OK)
         return status;
-    status = kv__reader_open(state->env, &state->view);
+    state->slice_pages =
+        options->slice_bytes > 0 ? options->slice_bytes / state->env->page_bytes : UINT32_MAX;
+    status = kv__journal_open(path, options->journal_bytes, &state->journal);
+    if (status == STATUS_OK)
+        status = kv__reader_open(state->env, &state->view);
+    if (status == STATUS_OK)
+        status = kv__state_flush_finish(state);
     if (status != STATUS_OK)
-        return kv__directory_problem(directory, status, "state: %s", status_text(status));
+        return kv__directory_problem(directory, status, "%s: %s", name, status_text(status));
     return load(directory, &state->view, ret_meta);
 }
 
@@ -93,6 +102,9 @@ enum status kv_state_open(struct kv_directory *directory, uint64_t generation,
     struct kv_meta meta;
     if (!state)
         return STATUS_NO_MEMORY;
+    CHECK(pthread_mutex_init(&state->mutex, NULL) == 0);
+    CHECK(pthread_cond_init(&state->settled, NULL) == 0);
+    state->is_settled = true;
     enum status status = fill(directory, generation, options, state, &meta);
     if (status == STATUS_OK)
         status = remove_others(directory, generation);
@@ -110,7 +122,10 @@ void kv_state_close(struct kv_state *state) {
         return;
     if (state->view.txn)
         kv__reader_close(&state->view);
+    kv__journal_close(&state->journal);
     kv__env_close(state->env);
+    CHECK(pthread_cond_destroy(&state->settled) == 0);
+    CHECK(pthread_mutex_destroy(&state->mutex) == 0);
     free(state);
 }
 
@@ -141,81 +156,14 @@ struct kv_base kv_state_base(struct kv_state *state) {
     return (struct kv_base){.ops = &ops, .context = state};
 }
 
-/* ---- Flushing ------------------------------------------------------------------------------ */
-
-/* The most pages that a flush adds. Each record copies the leaf it falls into and may split it,
- * so two per record, but never more than all leaves there are, copied and split, and what the
- * records fill by themselves. Large values have runs of their own. Branches above the leaves: at
- * least seven to a page. */
-struct count {
-    const struct kv_env *env;
-    uint64_t records;
-    uint64_t run_pages;
-    size_t leaf_bytes;
-};
-
-static enum status count_record(void *context, struct bytes key, struct bytes record) {
-    struct count *count = context;
-    count->records++;
-    count->run_pages += kv__env_run_pages(count->env, key.len, record.len, &count->leaf_bytes);
-    return STATUS_OK;
-}
-
-static enum status demand_of(const struct kv_state *state, const struct kv_flush *flush,
-                             struct kv_demand *ret_demand) {
-    struct count count = {.env = state->env};
-    enum status status = kv_overlay_each(flush->overlay, count_record, &count);
-    if (status != STATUS_OK)
-        return status;
-    uint64_t touched = 2 * count.records;
-    uint64_t all = 2 * atomic_load(&state->env->record_pages);
-    uint64_t leaves = touched < all ? touched : all;
-    ret_demand->single_pages =
-        leaves + leaves / 6 + kv__env_leaf_pages(state->env, count.leaf_bytes);
-    ret_demand->run_pages = count.run_pages;
-    return STATUS_OK;
-}
-
-static enum status write_record(void *context, struct bytes key, struct bytes record) {
-    struct kv_writer *writer = context;
-    if (record.data)
-        return kv__writer_put(writer, key, record);
-    enum status status = kv__writer_delete(writer, key);
-    /* Made and deleted since the last flush. */
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
-static enum status write_flush(struct kv_writer *writer, const struct kv_flush *flush) {
-    uint8_t memory[KV_META_RECORD_BYTES];
-    enum status status = kv_overlay_each(flush->overlay, write_record, writer);
-    if (status == STATUS_OK)
-        status = kv__writer_put(writer, kv__state_meta_key(),
-                                kv__state_meta_record(&flush->meta, memory));
-    return status;
-}
-
-enum status kv_state_flush(struct kv_state *state, const struct kv_flush *flush) {
-    struct kv_demand demand;
-    struct kv_writer writer;
-    enum status status = demand_of(state, flush, &demand);
-    if (status == STATUS_OK)
-        status = kv__writer_begin(state->env, &demand, true, &writer);
-    if (status == STATUS_OK)
-        status = kv__writer_end(&writer, write_flush(&writer, flush));
-    return status;
-}
-
 /* ---- Room ---------------------------------------------------------------------------------- */
 
 bool kv_state_has_room(struct kv_state *state) {
     struct kv_demand demand = {0};
-    return kv__env_make_room(state->env, &demand, false) == STATUS_OK;
+    return kv__env_make_room(state->env, &demand, false) == STATUS_OK &&
+           kv__journal_has_room(&state->journal);
 }
 
 uint64_t kv_state_file_bytes(struct kv_state *state) {
     return kv__env_file_bytes(state->env);
-}
-
-uint64_t kv_state_page_count(struct kv_state *state) {
-    return atomic_load(&state->env->record_pages);
 }

@@ -2,6 +2,7 @@
 #ifndef PHALANX_KV_STORES_H
 #define PHALANX_KV_STORES_H
 
+#include "kv/flush_journal.h"
 #include "kv/lmdb_env.h"
 #include "kv/log_index.h"
 #include "kv/log_record.h"
@@ -9,9 +10,24 @@
 
 #include <pthread.h>
 
+/* How far a flush has come; of the thread that flushes. */
+struct kv_flush_walk {
+    uint64_t number;                    /* of the flush; 0: none was begun */
+    const struct kv_overlay_node *next; /* that is to be written; NULL: all are */
+    bool is_journaled;                  /* it takes several transactions */
+    bool is_marked;                     /* the state holds records of two times, and says so */
+};
+
 struct kv_state {
     struct kv_env *env;
     struct kv_reader view; /* the loop's */
+    struct kv_journal journal;
+    uint64_t slice_pages; /* of one transaction, about */
+    struct kv_flush_walk walk;
+
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t settled;
+    bool is_settled; /* no flush is halfway: the state is that of one moment */
 };
 
 /* Random bytes that are not all zero. STATUS_IO: the kernel has none. */
@@ -128,6 +144,15 @@ struct kv_segment *kv__log_segment_take(struct kv_log *log, uint64_t number);
 void kv__log_segment_release(struct kv_log *log, struct kv_segment *segment);
 
 /* ---- The state ----------------------------------------------------------------------------- */
+
+/* A reader of the state as it was at one moment: waits while a flush is halfway, for a few seconds.
+ * STATUS_BUSY: for no longer. Else as for kv__reader_open(). */
+MUST_USE enum status kv__state_reader_open(struct kv_state *state, struct kv_reader *ret_reader);
+/* Whether a flush is halfway, as this reader sees the state. */
+MUST_USE enum status kv__state_is_mixed(struct kv_reader *reader, bool *ret_is_mixed);
+
+/* A crash left a flush halfway: bring it to its end. STATUS_CORRUPT: its journal is of no use. */
+MUST_USE enum status kv__state_flush_finish(struct kv_state *state);
 
 /* The state's meta; STATUS_NOT_FOUND: none was written yet. */
 MUST_USE enum status kv__state_meta_read(struct kv_reader *reader, struct kv_meta *ret_meta);

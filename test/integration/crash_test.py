@@ -40,14 +40,15 @@ def keeps_what_it_acknowledged_when_killed_under_load(story):
     expect(ledger.count("acknowledged") > 0)
 
 
-def kill_at(story, server, ledger, system_call, number):
+def kill_at(story, server, ledger, system_call, number, **load_options):
     """One run that strace ends at the number-th such call of any one thread."""
     under = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={system_call}",
              "-e", f"inject={system_call}:signal=KILL:when={number}"]
     server.launch(under=under)
     wait_until(lambda: server.is_serving() or not server.is_running(), 20, "a start or an end")
     if server.is_running():
-        load = story.load(server, ledger, writers=3, keys=20).start()
+        options = {"writers": 3, "keys": 20, **load_options}
+        load = story.load(server, ledger, **options).start()
         wait_until(lambda: not server.is_running(), 30, f"its end at {system_call} {number}")
         load.stop()
     expect(server.exit_status() == -9, server.log())
@@ -79,6 +80,20 @@ def starts_again_when_killed_at_any_sync(story):
 @test
 def starts_again_when_killed_at_any_write_of_a_file(story):
     kill_at_each(story, "pwrite64")
+
+
+@test
+def starts_again_when_killed_between_the_parts_of_a_flush(story):
+    """LMDB alone calls writev: for the pages of a flush, of which each takes several parts."""
+    server = story.server(STATE_OVERLAY_MB=4, STATE_DIRTY_MB=1, STATE_RESERVE_MB=16,
+                          STATE_FLUSH_MS=3600000)
+    ledger = story.ledger()
+    for number in range(1, story.rounds(6) + 1):
+        kill_at(story, server, ledger, "writev", 3 * number, writers=8, keys=2000,
+                value_bytes=(2000, 3000))
+        check_restart(story, server, ledger)
+        server.kill()
+    story.say(ledger)
 
 
 if __name__ == "__main__":

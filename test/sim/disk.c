@@ -410,9 +410,9 @@ static void flush_written(void *context, void *data, uint64_t tag) {
     disk->flush = NULL;
     flush->status = disk->is_full ? STATUS_DISK_FULL : STATUS_OK;
     flush->has_room = !disk->is_full;
-    if (!disk->is_full)
+    flush->is_done = sim_random_percent(&disk->random, 70); /* else a part of it was written */
+    if (!disk->is_full && flush->is_done)
         memory_base_flush(disk->base, flush->flush);
-    flush->page_count = memory_base_pages(disk->base);
     sim_node_post(disk->node, &flush->event);
 }
 

@@ -344,8 +344,6 @@ static struct turn_config config_of(struct sim_node *node, struct raft_term_run 
         .meta = memory_base_reopen(node->disk.base),
         .generation = 1,
         .overlay_bytes = 16 * MIB,
-        .dirty_bytes = 32 * MIB,
-        .page_count = memory_base_pages(node->disk.base),
     };
     config.raft.applied_index = config.machine.meta.applied_index;
     snprintf(config.identity.name, sizeof config.identity.name, "node-%zu", node->number);

@@ -111,8 +111,7 @@ static struct sim_snapshot *take(struct sim_node *node, struct turn_transfer *tr
                                               .term = meta.applied_term,
                                               .configuration = configuration_of(snapshot->base),
                                               .base = memory_base_view(snapshot->base),
-                                              .meta = meta,
-                                              .page_count = memory_base_pages(snapshot->base)};
+                                              .meta = meta};
     return snapshot;
 }
 

@@ -24,7 +24,6 @@ struct memory_base {
     SLIST_HEAD(, node) pending;
     struct kv_meta meta; /* of the newest flush */
     uint64_t count;
-    uint64_t bytes;
     enum status failure;
 };
 
@@ -112,11 +111,9 @@ static void add_pending(struct memory_base *base, struct node *node) {
 /* The counts are of the disk: of what is newest, seen already or not. */
 static void count(struct memory_base *base, const struct node *node, int sign) {
     const uint8_t *record = node->is_pending ? node->newest : node->seen;
-    size_t len = node->is_pending ? node->newest_len : node->seen_len;
     if (!record)
         return;
     base->count += (uint64_t)sign;
-    base->bytes += (uint64_t)sign * (node->key_len + len);
 }
 
 void memory_base_write(struct memory_base *base, struct bytes key, struct bytes record) {
@@ -205,10 +202,6 @@ void memory_base_fail(struct memory_base *base, enum status status) {
 
 uint64_t memory_base_count(const struct memory_base *base) {
     return base->count;
-}
-
-uint64_t memory_base_pages(const struct memory_base *base) {
-    return (base->bytes + 4 * KIB - 1) / (4 * KIB);
 }
 
 /* ---- The view ------------------------------------------------------------------------------ */

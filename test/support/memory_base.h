@@ -39,6 +39,5 @@ bool memory_base_is_sound(const struct memory_base *base);
 void memory_base_fail(struct memory_base *base, enum status status);
 
 uint64_t memory_base_count(const struct memory_base *base); /* records on the disk */
-uint64_t memory_base_pages(const struct memory_base *base); /* what they would fill, of 4 KiB */
 
 #endif

@@ -551,15 +551,15 @@ static void a_flush_carries_the_records_and_their_meta(void **state) {
 static void a_flush_ends_only_for_its_own_number_and_generation(void **state) {
     struct replica *r = *state;
     replica_put(r, "a", "1");
-    assert_int_equal(kv_machine_flushed(r->machine, 1, 0, 0), STATUS_STALE);
+    assert_int_equal(kv_machine_flushed(r->machine, 1, 0), STATUS_STALE);
     replica_flush(r);
-    assert_int_equal(kv_machine_flushed(r->machine, 1, 1, 0), STATUS_STALE);
+    assert_int_equal(kv_machine_flushed(r->machine, 1, 1), STATUS_STALE);
     replica_put(r, "a", "2");
     replica_freeze(r);
-    assert_int_equal(kv_machine_flushed(r->machine, 1, 1, 0), STATUS_STALE);
-    assert_int_equal(kv_machine_flushed(r->machine, 1, 3, 0), STATUS_STALE);
-    assert_int_equal(kv_machine_flushed(r->machine, 2, 2, 0), STATUS_STALE);
-    assert_int_equal(kv_machine_flushed(r->machine, 0, 2, 0), STATUS_STALE);
+    assert_int_equal(kv_machine_flushed(r->machine, 1, 1), STATUS_STALE);
+    assert_int_equal(kv_machine_flushed(r->machine, 1, 3), STATUS_STALE);
+    assert_int_equal(kv_machine_flushed(r->machine, 2, 2), STATUS_STALE);
+    assert_int_equal(kv_machine_flushed(r->machine, 0, 2), STATUS_STALE);
     assert_string_equal(replica_value(r, "a"), "2");
     replica_store(r);
     replica_finish(r);
@@ -572,7 +572,7 @@ static void a_base_that_cannot_renew_keeps_the_frozen_table(void **state) {
     replica_freeze(r);
     replica_store(r);
     memory_base_fail(r->base, STATUS_IO);
-    assert_int_equal(kv_machine_flushed(r->machine, 1, 1, 1), STATUS_IO);
+    assert_int_equal(kv_machine_flushed(r->machine, 1, 1), STATUS_IO);
     assert_string_equal(replica_value(r, "a"), "1");
     memory_base_fail(r->base, STATUS_OK);
     replica_finish(r);
@@ -621,15 +621,14 @@ static void it_is_dirty_from_the_first_entry_to_the_freeze(void **state) {
     assert_false(kv_machine_is_dirty(r->machine));
 }
 
-static void restart_with(struct replica *r, size_t overlay_bytes, size_t dirty_bytes) {
+static void restart_with(struct replica *r, size_t overlay_bytes) {
     r->config.overlay_bytes = overlay_bytes;
-    r->config.dirty_bytes = dirty_bytes;
     replica_restart(r);
 }
 
 static void at_the_tables_budget_it_wants_a_flush_and_takes_no_more(void **state) {
     struct replica *r = *state;
-    restart_with(r, MIB, 64 * MIB);
+    restart_with(r, MIB);
     put_sized(r, "a", MIB - 10 * KIB);
     assert_false(kv_machine_wants_flush(r->machine));
     assert_true(kv_machine_has_room(r->machine));
@@ -648,28 +647,11 @@ static void at_the_tables_budget_it_wants_a_flush_and_takes_no_more(void **state
     assert_true(kv_machine_wants_flush(r->machine));
 }
 
-/* Each record dirties a page, while there are pages; the store has some 30. */
-static void at_the_pages_budget_it_wants_a_flush_and_takes_no_more(void **state) {
-    struct replica *r = *state;
-    for (char letter = 'a'; letter <= 'z'; letter++)
-        put_sized(r, (char[]){letter, '\0'}, 4 * KIB);
-    replica_flush(r);
-    restart_with(r, 64 * MIB, 10 * 5 * KIB);
-    for (char letter = 'a'; kv_machine_has_room(r->machine) && letter <= 'z'; letter++) {
-        assert_false(kv_machine_wants_flush(r->machine));
-        put_sized(r, (char[]){letter, '\0'}, 700);
-    }
-    assert_true(kv_machine_wants_flush(r->machine));
-    assert_in_range(replica_meta(r)->applied_index, 26 + 9, 26 + 12);
-    replica_freeze(r);
-    assert_true(kv_machine_has_room(r->machine));
-}
-
 static void a_hot_key_fills_no_budget(void **state) {
     struct replica *r = *state;
     replica_put(r, "hot", "12345");
     replica_flush(r);
-    restart_with(r, KIB, 8 * KIB);
+    restart_with(r, KIB);
     for (int i = 0; i < 1000; i++)
         replica_put(r, "hot", "67890");
     assert_true(kv_machine_has_room(r->machine));
@@ -719,7 +701,6 @@ int main(void) {
         TEST(entries_are_applied_one_after_the_other),
         TEST(it_is_dirty_from_the_first_entry_to_the_freeze),
         TEST(at_the_tables_budget_it_wants_a_flush_and_takes_no_more),
-        TEST(at_the_pages_budget_it_wants_a_flush_and_takes_no_more),
         TEST(a_hot_key_fills_no_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,10 +108,10 @@ static void has_the_defaults_of_the_storage(void **state) {
     (void)state;
     assert_int_equal(parse_variables(), STATUS_OK);
     assert_int_equal(settings.grpc_threads, 1);
-    assert_int_equal(settings.state_overlay_bytes, 16 * MIB);
-    assert_int_equal(settings.state_dirty_bytes, 32 * MIB);
-    assert_int_equal(settings.state_flush_ms, 5000);
-    assert_int_equal(settings.state_reserve_bytes, 64 * MIB);
+    assert_int_equal(settings.state_overlay_bytes, 32 * MIB);
+    assert_int_equal(settings.state_dirty_bytes, 8 * MIB);
+    assert_int_equal(settings.state_flush_ms, 30000);
+    assert_int_equal(settings.state_reserve_bytes, 96 * MIB);
     assert_int_equal(settings.log_reserve_bytes, 16 * MIB);
     assert_int_equal(settings.log_keep_bytes, 32 * MIB);
     assert_int_equal(settings.log_keep_entries, 10000);
@@ -182,11 +182,12 @@ static void ignores_a_bad_variable_behind_a_flag(void **state) {
     assert_int_equal(PARSE("--tick-ms=60"), STATUS_OK);
 }
 
-static void derives_the_reserve_from_the_dirty_budget(void **state) {
+static void derives_the_reserve_from_the_budgets_of_a_flush(void **state) {
     (void)state;
-    given("STATE_DIRTY_MB", "8");
+    given("STATE_OVERLAY_MB", "5");
+    given("STATE_DIRTY_MB", "2");
     assert_int_equal(parse_variables(), STATUS_OK);
-    assert_int_equal(settings.state_reserve_bytes, 16 * MIB);
+    assert_int_equal(settings.state_reserve_bytes, 18 * MIB);
     given("STATE_RESERVE_MB", "9");
     assert_int_equal(parse_variables(), STATUS_OK);
     assert_int_equal(settings.state_reserve_bytes, 9 * MIB);
@@ -536,7 +537,7 @@ static void prints_settings_that_read_back_the_same(void **state) {
     size_t len = settings_print(&settings, text, sizeof text - 1);
     text[len] = '\0';
     assert_non_null(strstr(text, "NODE_ID=n\n"));
-    assert_non_null(strstr(text, "STATE_RESERVE_MB=10\n"));
+    assert_non_null(strstr(text, "STATE_RESERVE_MB=84\n"));
     assert_non_null(strstr(text, "LEASE_READS=on\n"));
     assert_non_null(strstr(text, "PEERS=m=h:1\n"));
 
@@ -579,7 +580,7 @@ int main(void) {
         TEST(prefers_a_flag_to_the_variable),
         TEST(prefers_the_last_of_two_flags),
         TEST(ignores_a_bad_variable_behind_a_flag),
-        TEST(derives_the_reserve_from_the_dirty_budget),
+        TEST(derives_the_reserve_from_the_budgets_of_a_flush),
         TEST(reads_choices_in_any_case),
         TEST(completes_an_address_without_a_host),
         TEST(asks_for_help_whatever_the_values_are),

@@ -12,7 +12,6 @@
 static void start_machine(struct replica *r) {
     r->config.base = memory_base_view(r->base);
     r->config.meta = memory_base_reopen(r->base);
-    r->config.page_count = memory_base_pages(r->base);
     assert_int_equal(kv_machine_new(&r->config, &r->machine), STATUS_OK);
 }
 
@@ -21,7 +20,6 @@ struct replica *replica_new(void) {
     assert_non_null(r);
     r->config.generation = 1;
     r->config.overlay_bytes = 16 * MIB;
-    r->config.dirty_bytes = 32 * MIB;
     r->base = memory_base_new();
     start_machine(r);
     return r;
@@ -178,8 +176,7 @@ void replica_store(struct replica *r) {
 }
 
 void replica_finish(struct replica *r) {
-    enum status status = kv_machine_flushed(r->machine, r->flush->generation, r->flush->number,
-                                            memory_base_pages(r->base));
+    enum status status = kv_machine_flushed(r->machine, r->flush->generation, r->flush->number);
     assert_int_equal(status, STATUS_OK);
     r->flush = NULL;
     r->is_stored = false;

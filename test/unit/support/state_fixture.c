@@ -113,8 +113,14 @@ void state_put_many(struct state_fixture *f, size_t from, size_t to) {
 enum status state_try_flush(struct state_fixture *f) {
     f->meta.applied_index++;
     f->meta.applied_term = 3;
-    struct kv_flush flush = {.generation = 1, .number = 1, .meta = f->meta, .overlay = f->overlay};
-    enum status status = kv_state_flush(f->state, &flush);
+    struct kv_flush flush = {.generation = 1,
+                             .number = ++f->flushes,
+                             .meta = f->meta,
+                             .overlay = f->overlay};
+    enum status status = STATUS_OK;
+    bool is_done = false;
+    while (status == STATUS_OK && !is_done)
+        status = kv_state_flush(f->state, &flush, &is_done);
     if (status != STATUS_OK)
         f->meta.applied_index--;
     return status;

@@ -13,6 +13,7 @@ struct state_fixture {
     struct kv_state_options options;
     struct kv_meta meta; /* as the next flush will write it */
     struct kv_overlay *overlay;
+    uint64_t flushes; /* begun */
 };
 
 /* The store in `<folder>/data`. */

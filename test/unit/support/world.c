@@ -168,7 +168,6 @@ struct world *world_new(void) {
         .stop_ms = 10000,
     };
     w->config.machine.overlay_bytes = 16 * MIB;
-    w->config.machine.dirty_bytes = 32 * MIB;
     return w;
 }
 
@@ -345,6 +344,7 @@ void world_state_syncs(struct world *w) {
     w->flush = NULL;
     flush->status = w->is_full ? STATUS_DISK_FULL : STATUS_OK;
     flush->has_room = !w->is_full;
+    flush->is_done = true;
     if (!w->is_full) {
         memory_base_flush(w->base, flush->flush);
         w->meta = flush->flush->meta;
