@@ -1,24 +1,18 @@
 #include "founding/machine.h"
 
+#include "mix.h"
+
 #include <stdlib.h>
 
 /* ---- Small things that all files use ------------------------------------------------------- */
 
-/* SplitMix64 (Steele, Lea, Flood 2014). */
-static uint64_t scramble(uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-}
-
 static uint64_t mix(uint64_t a, uint64_t b) {
-    return scramble(a * 0x9e3779b97f4a7c15 + scramble(b + 0x632be59bd9b4e019));
+    return mix_bits(a * MIX_STEP + mix_bits(b + 0x632be59bd9b4e019));
 }
 
 uint64_t founding__random_ms(struct founding *f, uint64_t low_retries, uint64_t high_retries) {
-    f->random += 0x9e3779b97f4a7c15;
     uint64_t span_ms = (high_retries - low_retries) * f->retry_ms;
-    return low_retries * f->retry_ms + scramble(f->random) % (span_ms + 1);
+    return low_retries * f->retry_ms + mix_next(&f->random) % (span_ms + 1);
 }
 
 /* As random as the proposer's identity, and another one for each of its numbers. */

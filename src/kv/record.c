@@ -1,5 +1,7 @@
 #include "kv/record.h"
 
+#include "mix.h"
+
 /* Of the meta record's body. */
 #define META_VERSION 1
 
@@ -37,10 +39,7 @@ enum status kv__record_open(struct bytes key, struct bytes record, struct bytes 
 uint64_t kv__record_hash(struct bytes record) {
     CHECK(record.len >= KV_SEAL_BYTES);
     uint64_t hash = (uint64_t)record.len << 32 | stored_seal(record);
-    hash += 0x9e3779b97f4a7c15;
-    hash = (hash ^ hash >> 30) * 0xbf58476d1ce4e5b9;
-    hash = (hash ^ hash >> 27) * 0x94d049bb133111eb;
-    return hash ^ hash >> 31;
+    return mix_next(&hash);
 }
 
 void kv__meta_encode(const struct kv_meta *meta, uint8_t body[KV_META_BYTES]) {

@@ -10,17 +10,15 @@
  * leader         heard by a quorum within the last timeout */
 #include "raft/engine.h"
 
+#include "mix.h"
+
 /* After a broken connection a follower waits for the others' silence to end as well, who may have
  * heard the leader a little later: this share of T, and up to that share at random. */
 #define LOST_MARGIN_SHARE 16
 #define LOST_SPREAD_SHARE 8
 
-/* splitmix64 (Steele, Lea, Flood 2014): one multiplication-free step of state, well mixed. */
 uint64_t raft__random(struct raft *r) {
-    uint64_t z = r->random += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
+    return mix_next(&r->random);
 }
 
 /* "Raft uses randomized election timeouts" (3.4): from [T, 2T). */

@@ -1,14 +1,9 @@
 #include "sim/random.h"
 
-/* SplitMix64 (Steele, Lea, Flood 2014). */
-static uint64_t scramble(uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-}
+#include "mix.h"
 
 uint64_t sim_mix(uint64_t digest, uint64_t value) {
-    return scramble(digest * 0x9e3779b97f4a7c15 + value + 0x632be59bd9b4e019);
+    return mix_bits(digest * MIX_STEP + value + 0x632be59bd9b4e019);
 }
 
 struct sim_random sim_random_of(uint64_t seed, enum sim_stream stream) {
@@ -16,7 +11,7 @@ struct sim_random sim_random_of(uint64_t seed, enum sim_stream stream) {
 }
 
 uint64_t sim_random_next(struct sim_random *random) {
-    return scramble(random->state += 0x9e3779b97f4a7c15);
+    return mix_next(&random->state);
 }
 
 uint64_t sim_random_below(struct sim_random *random, uint64_t bound) {
