@@ -26,6 +26,7 @@ build_packages=(
     liblmdb-dev
     libprotobuf-dev
     libprotoc-dev
+    libsodium-dev
     make
     ninja-build
     protobuf-compiler
