@@ -11,7 +11,10 @@
 #include <unistd.h>
 
 /* Room in the kernel for what arrives while the thread does not run. */
-#define RECEIVE_BUFFER_BYTES (1024 * 1024)
+#define RECEIVE_BUFFER_BYTES (4 * 1024 * 1024)
+
+/* Datagrams taken from it at a time. */
+#define CATCH_MAX 32
 
 struct udp {
     struct udp_config config;
@@ -74,7 +77,8 @@ static enum status open_socket(struct udp *udp) {
         return STATUS_IO;
     if (!udp->is_v4)
         CHECK(setsockopt(udp->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0);
-    (void)setsockopt(udp->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); /* as far as allowed */
+    if (setsockopt(udp->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
+        (void)setsockopt(udp->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); /* if it may be */
     return STATUS_OK;
 }
 
@@ -125,32 +129,50 @@ uint16_t udp_port(const struct udp *udp) {
 
 /* ---- Receiving ----------------------------------------------------------------------------- */
 
-static void receive(struct udp *udp) {
-    uint8_t data[UDP_BYTES_MAX];
-    union name name = {0};
-    struct iovec part = {.iov_base = data, .iov_len = sizeof data};
-    struct msghdr message = {.msg_name = &name,
-                             .msg_namelen = sizeof name,
-                             .msg_iov = &part,
-                             .msg_iovlen = 1};
-    ssize_t len = recvmsg(udp->fd, &message, MSG_DONTWAIT);
-    if (len < 0) /* nothing there, or an error of an earlier send */
-        return;
-    if (message.msg_flags & MSG_TRUNC) {
+/* What one call to the kernel fills. */
+struct catch {
+    struct mmsghdr messages[CATCH_MAX];
+    struct iovec parts[CATCH_MAX];
+    union name names[CATCH_MAX];
+    uint8_t data[CATCH_MAX][UDP_BYTES_MAX];
+};
+
+static void prepare(struct catch *c) {
+    for (size_t i = 0; i < CATCH_MAX; i++) {
+        c->parts[i] = (struct iovec){.iov_base = c->data[i], .iov_len = sizeof c->data[i]};
+        c->messages[i].msg_hdr = (struct msghdr){.msg_name = &c->names[i],
+                                                 .msg_namelen = sizeof c->names[i],
+                                                 .msg_iov = &c->parts[i],
+                                                 .msg_iovlen = 1};
+    }
+}
+
+static void hand_over(struct udp *udp, const struct catch *c, size_t at) {
+    if (c->messages[at].msg_hdr.msg_flags & MSG_TRUNC) {
         atomic_fetch_add(&udp->oversize_total, 1);
         return;
     }
-    struct gossip_address from = address_of(&name);
-    udp->config.on_datagram(udp->config.context, &from, bytes_of(data, (size_t)len));
+    struct gossip_address from = address_of(&c->names[at]);
+    udp->config.on_datagram(udp->config.context, &from,
+                            bytes_of(c->data[at], c->messages[at].msg_len));
+}
+
+/* Several at a time, so that a flood costs little and does not fill the kernel's room. */
+static void receive(struct udp *udp, struct catch *c) {
+    prepare(c);
+    int count = recvmmsg(udp->fd, c->messages, CATCH_MAX, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < count; i++) /* -1: nothing there, or an error of an earlier send */
+        hand_over(udp, c, (size_t)i);
 }
 
 static void *run(void *context) {
     struct udp *udp = context;
+    struct catch c;
     struct pollfd fds[2] = {{.fd = udp->fd, .events = POLLIN},
                             {.fd = udp->wake_fd, .events = POLLIN}};
     while (fds[1].revents == 0) {
         if (poll(fds, 2, -1) > 0 && fds[0].revents != 0)
-            receive(udp);
+            receive(udp, &c);
     }
     return NULL;
 }
