@@ -61,7 +61,7 @@ static enum status open_log(struct server *s) {
         .name = s->settings->has_node_id ? s->settings->node_id : NULL,
         .default_name = s->settings->node_id,
         .adopts_name = s->settings->is_adopting,
-        .is_sole_voter = s->settings->peer_count <= 1,
+        .is_sole_voter = settings_is_alone(s->settings),
         .reserve_bytes = (size_t)s->settings->log_reserve_bytes,
     };
     enum status status = kv_log_open(s->directory, &options, &s->log, &s->summary);

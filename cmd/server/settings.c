@@ -9,8 +9,6 @@
 #define SHOWN_BYTES_MAX ((size_t)200)
 #define FLAG_BYTES_MAX ((size_t)40)
 
-#define UNSERVED "empty: this version finds no nodes by itself, PEERS names them"
-
 enum origin { FROM_DEFAULT, FROM_HOST_NAME, FROM_VARIABLE, FROM_FLAG };
 
 /* The texts that count, before any is read as a value. */
@@ -55,7 +53,7 @@ static void put_refused(struct text_writer *w, const struct given *given, enum s
     const struct setting *setting = &settings__table[id];
     text_put(w, setting->name);
     text_put(w, "=");
-    put_shown(w, given->text[id]);
+    put_shown(w, setting->is_secret ? "(hidden)" : given->text[id]);
     put_origin(w, setting, given->from[id]);
     text_put(w, ": must be ");
 }
@@ -203,11 +201,8 @@ static void complete_address(char address[ADDRESS_BYTES_MAX]) {
 }
 
 static void work_out_cluster(struct settings *settings) {
-    char made[NAME_BYTES_MAX] = "";
-    if (settings->peer_count == 0)
-        return;
-    settings__peers_complete(settings);
-    settings__peers_label(settings, made);
+    char made[NAME_BYTES_MAX];
+    settings__label(settings, made);
     settings->has_cluster = settings->cluster[0] != '\0' && strcmp(settings->cluster, made) != 0;
     if (!settings->has_cluster)
         memcpy(settings->cluster, made, sizeof made);
@@ -217,6 +212,10 @@ static void work_out(const struct given *given, struct settings *settings) {
     if (!given->text[SETTING_STATE_RESERVE_MB])
         settings->state_reserve_bytes =
             2 * settings->state_overlay_bytes + 4 * settings->state_dirty_bytes;
+    if (!given->text[SETTING_AUTOPILOT_JOIN])
+        settings->autopilot_joins = settings_has_gossip(settings);
+    if (settings->bootstrap_expect == 0)
+        settings->bootstrap_expect = settings->peer_count > 0 ? settings->peer_count : 1;
     complete_address(settings->grpc_address);
     complete_address(settings->debug_address);
     work_out_cluster(settings);
@@ -241,15 +240,11 @@ static enum status check_times(const struct given *given, const struct settings 
 /* What is wrong with PEERS beyond its form, as the end of an error line; false: nothing. */
 static bool put_peers_problem(const struct settings *settings, struct text_writer *w) {
     const char *repeated = settings__peers_repeated(settings);
-    const char *unplaced = settings__peers_unplaced(settings);
     if (!settings->has_node_id) {
         text_put(w, "together with NODE_ID: the host's name is no name to agree on");
     } else if (repeated) {
         text_put(w, "a list that names every node once, and twice there is ");
         text_put(w, repeated);
-    } else if (unplaced) {
-        text_put(w, "name=host:port for every other node: this version needs the address of ");
-        text_put(w, unplaced);
     } else if (settings->peer_count == MEMBERS_MAX &&
                !settings__peer_find(settings, settings->node_id)) {
         text_put(w, "up to 16 names, with NODE_ID's own");
@@ -268,12 +263,14 @@ static enum status check_peers(const struct given *given, const struct settings 
     return put_peers_problem(settings, &w) ? error_end(&w) : STATUS_OK;
 }
 
-static enum status check_seeds(const struct given *given, char *error) {
-    if (given->text[SETTING_SEEDS][0] == '\0')
+static enum status check_expect(const struct given *given, const struct settings *settings,
+                                char *error) {
+    const char *problem = settings__expect_problem(settings);
+    if (!problem)
         return STATUS_OK;
     struct text_writer w = error_begin(error);
-    put_refused(&w, given, SETTING_SEEDS);
-    text_put(&w, UNSERVED);
+    put_refused(&w, given, SETTING_BOOTSTRAP_EXPECT);
+    text_put(&w, problem);
     return error_end(&w);
 }
 
@@ -287,24 +284,6 @@ static enum status check_orders(const struct given *given, const struct settings
     return STATUS_OK;
 }
 
-/* Variables of versions to come that ask for a cluster: a node that ignored them would found one of
- * its own, and its neighbours theirs. */
-static enum status check_unserved(const struct settings_source *source, char *error) {
-    static const char *const rows[][2] = {{"DISCOVERY_DNS", ""}, {"BOOTSTRAP_EXPECT", "1"}};
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const char *value = source->variable(source->context, rows[i][0]);
-        if (!value || value[0] == '\0' || strcmp(value, rows[i][1]) == 0)
-            continue;
-        struct text_writer w = error_begin(error);
-        text_put(&w, rows[i][0]);
-        text_put(&w, "=");
-        put_shown(&w, value);
-        text_put(&w, ": must be " UNSERVED);
-        return error_end(&w);
-    }
-    return STATUS_OK;
-}
-
 static enum status read_settings(const struct settings_source *source, struct given *given,
                                  struct settings *ret_settings, char *error) {
     struct settings settings = {0};
@@ -314,12 +293,12 @@ static enum status read_settings(const struct settings_source *source, struct gi
         status = check_times(given, &settings, error);
     if (status == STATUS_OK)
         status = check_peers(given, &settings, error);
-    if (status == STATUS_OK)
-        status = check_seeds(given, error);
+    if (status == STATUS_OK) {
+        settings__peers_complete(&settings);
+        status = check_expect(given, &settings, error);
+    }
     if (status == STATUS_OK)
         status = check_orders(given, &settings, error);
-    if (status == STATUS_OK)
-        status = check_unserved(source, error);
     if (status != STATUS_OK)
         return status;
     work_out(given, &settings);

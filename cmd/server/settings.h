@@ -16,6 +16,7 @@
 
 #define SETTINGS_PATH_BYTES_MAX ((size_t)1024)
 #define SETTINGS_LIST_BYTES_MAX ((size_t)2048)
+#define SETTINGS_KEYS_BYTES_MAX ((size_t)512)
 #define SETTINGS_ERROR_BYTES_MAX ((size_t)640)
 
 /* One of the nodes that PEERS names. */
@@ -39,12 +40,22 @@ struct settings {
     char peers[SETTINGS_LIST_BYTES_MAX]; /* as it was given */
     struct settings_peer peers_list[MEMBERS_MAX];
     size_t peer_count;
-    char cluster[NAME_BYTES_MAX]; /* label; empty only without PEERS */
-    bool has_cluster;             /* it is another than the one made of the names */
+    char cluster[NAME_BYTES_MAX]; /* label; empty only for a node that looks for nobody */
+    bool has_cluster;             /* it is another than the default */
+    uint64_t bootstrap_expect;    /* how many found the cluster; with PEERS, how many it names */
 
-    char seeds[SETTINGS_LIST_BYTES_MAX];  /* this version accepts none */
-    char bind_address[ADDRESS_BYTES_MAX]; /* an IP address */
+    /* Gossip, which runs where addresses have to be found: settings_has_gossip(). */
+    char seeds[SETTINGS_LIST_BYTES_MAX];       /* host, host:port, v6 or [v6]:port, with commas */
+    char discovery_dns[ADDRESS_BYTES_MAX];     /* a name whose addresses are seeds; or empty */
+    char discovery_servers[ADDRESS_BYTES_MAX]; /* ip[:port], with commas; empty: the system's */
+    char bind_address[ADDRESS_BYTES_MAX];      /* an IP address */
     uint64_t bind_port;
+    char gossip_keys[SETTINGS_KEYS_BYTES_MAX]; /* the first seals, all open; empty: unsealed */
+
+    /* What a leader does by itself (autopilot.h). */
+    bool autopilot_joins;    /* takes in blank nodes, and promotes those that are expected */
+    bool autopilot_replaces; /* a voter that has been dead for so long */
+    uint64_t autopilot_dead_ms;
 
     uint64_t tick_ms;
     uint64_t election_ticks; /* above heartbeat_ticks */
@@ -78,6 +89,16 @@ static inline uint64_t settings_election_ms(const struct settings *s) {
 static inline uint64_t settings_heartbeat_ms(const struct settings *s) {
     return s->tick_ms * s->heartbeat_ticks;
 }
+
+/* Whether this node is a cluster of its own, and looks for nobody. */
+bool settings_is_alone(const struct settings *s);
+
+/* Whether some of the others' addresses have to be found: PEERS does not tell them all. */
+bool settings_has_gossip(const struct settings *s);
+
+/* Whether they are looked for on this host only, where each node needs a port of its own: nothing
+ * says where else they are. */
+bool settings_gossips_here(const struct settings *s);
 
 /* The rule of thumb: an election waits for at least four heartbeats. Less is allowed. */
 static inline bool settings_has_calm_elections(const struct settings *s) {

@@ -1,4 +1,5 @@
-/* PEERS, as a list. Pure. */
+/* PEERS as a list, and what follows from it and its like: who founds the cluster, and where the
+ * others are. Pure. */
 #ifndef PHALANX_SETTINGS_PEERS_H
 #define PHALANX_SETTINGS_PEERS_H
 
@@ -13,14 +14,15 @@ const struct settings_peer *settings__peer_find(const struct settings *settings,
 /* The name that comes a second time, or NULL. */
 const char *settings__peers_repeated(const struct settings *settings);
 
-/* The first node other than this one whose address is not told, or NULL. */
-const char *settings__peers_unplaced(const struct settings *settings);
-
-/* Add this node where it is missing; there must be room for it. */
+/* Add this node where it is missing from a list; there must be room for it. */
 void settings__peers_complete(struct settings *settings);
 
-/* A label that all nodes with the same PEERS work out alike, whatever their order and addresses:
- * 16 hexadecimal digits. */
-void settings__peers_label(const struct settings *settings, char ret_label[NAME_BYTES_MAX]);
+/* What BOOTSTRAP_EXPECT must be instead, in words, of complete PEERS; NULL: it is right. */
+const char *settings__expect_problem(const struct settings *settings);
+
+/* A label that all nodes with the same PEERS work out alike, whatever their order and addresses: 16
+ * hexadecimal digits. Without PEERS, the name whose addresses are looked up. Empty: it looks for
+ * nobody. */
+void settings__label(const struct settings *settings, char ret_label[NAME_BYTES_MAX]);
 
 #endif

@@ -1,6 +1,7 @@
 #include "server/settings_rules.h"
 
 #include "bounds.h"
+#include "gossip/gossip.h"
 
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -101,8 +102,8 @@ bool settings__is_ip(const char *text) {
 }
 
 /* Each item between the commas must be allowed; spaces around it are not. */
-static bool is_list(const char *text, bool (*item_is_allowed)(const char *item)) {
-    for (size_t count = 1; count <= MEMBERS_MAX; count++) {
+static bool is_list(const char *text, size_t items_max, bool (*item_is_allowed)(const char *item)) {
+    for (size_t count = 1; count <= items_max; count++) {
         char item[ADDRESS_BYTES_MAX];
         size_t len = strcspn(text, ",");
         if (!copy_part(text, len, item) || !item_is_allowed(item))
@@ -124,7 +125,7 @@ static bool is_peer(const char *item) {
 }
 
 bool settings__is_peers(const char *text) {
-    return is_list(text, is_peer);
+    return is_list(text, MEMBERS_MAX, is_peer);
 }
 
 static bool is_seed(const char *item) {
@@ -132,5 +133,23 @@ static bool is_seed(const char *item) {
 }
 
 bool settings__is_seeds(const char *text) {
-    return is_list(text, is_seed);
+    return is_list(text, MEMBERS_MAX, is_seed);
+}
+
+bool settings__is_host(const char *text) {
+    return is_host(text) && !is_ipv4(text);
+}
+
+static bool is_server(const char *item) {
+    return is_ipv4(item) || is_ipv6(item) || is_bracketed(item) ||
+           (is_host_and_port(item) && strspn(item, DIGITS ".:") == strlen(item));
+}
+
+bool settings__is_servers(const char *text) {
+    return is_list(text, MEMBERS_MAX, is_server);
+}
+
+bool settings__is_key_ring(const char *text) {
+    struct gossip_keys keys;
+    return gossip_keys_parse(text, &keys) == STATUS_OK && keys.count > 0;
 }

@@ -20,6 +20,15 @@ bool settings__is_ip(const char *text);
 /* Comma-separated, at most MEMBERS_MAX: name or name=host:port, with a port above 0. */
 bool settings__is_peers(const char *text);
 
+/* A host name; no address. */
+bool settings__is_host(const char *text);
+
+/* Comma-separated: v4, v4:port, v6 or [v6]:port. */
+bool settings__is_servers(const char *text);
+
+/* Comma-separated, at most GOSSIP_KEYS_MAX: 32 bytes in hexadecimal or base64. */
+bool settings__is_key_ring(const char *text);
+
 /* Comma-separated, at most MEMBERS_MAX: host, host:port, v6 or [v6]:port. */
 bool settings__is_seeds(const char *text);
 

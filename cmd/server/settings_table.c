@@ -19,6 +19,7 @@ _Static_assert(LOG_LEVEL_ERROR == 3 && LOG_FORMAT_JSON == 1, "positions in the l
 #define TEXT(field) \
     .type = SETTING_TEXT, AT(field), .capacity = sizeof(((struct settings *)0)->field)
 #define NUMBER(field, lo, hi) .type = SETTING_NUMBER, AT(field), .min = lo, .max = hi, .unit = 1
+#define SECONDS(field, lo, hi) .type = SETTING_NUMBER, AT(field), .min = lo, .max = hi, .unit = 1000
 #define MEBIBYTES(field, lo, hi) \
     .type = SETTING_NUMBER, AT(field), .min = lo, .max = hi, .unit = MIB
 #define SWITCH(field) .type = SETTING_SWITCH, AT(field)
@@ -29,7 +30,7 @@ _Static_assert(LOG_LEVEL_ERROR == 3 && LOG_FORMAT_JSON == 1, "positions in the l
 const struct setting settings__table[SETTING_COUNT] = {
     [SETTING_NODE_ID] = {"NODE_ID", NULL, "hostname", "this node's name, unique in its cluster",
         TEXT(node_id), RULE(settings__is_name, NAME_ALLOWED)},
-    [SETTING_PEERS] = {"PEERS", "", NULL, "the founding nodes; empty: founds alone",
+    [SETTING_PEERS] = {"PEERS", "", NULL, "the founding nodes, if they are known by name",
         TEXT(peers), RULE(settings__is_peers, "up to 16 names, comma-separated: name or name=host:port")},
     [SETTING_CLUSTER] = {"CLUSTER", "", "of PEERS", "label, the same on all nodes of a cluster",
         TEXT(cluster), RULE(settings__is_name, NAME_ALLOWED)},
@@ -41,12 +42,26 @@ const struct setting settings__table[SETTING_COUNT] = {
         TEXT(debug_address), RULE(settings__is_listen_address, ADDRESS_ALLOWED)},
     [SETTING_ADVERTISE_ADDR] = {"ADVERTISE_ADDR", "", "GRPC_ADDR", "where clients are told to call",
         TEXT(advertise_address), RULE(settings__is_call_address, "host:port or [v6 address]:port")},
-    [SETTING_SEEDS] = {"SEEDS", "", NULL, "gossip seeds; not served yet, must be empty",
+    [SETTING_BOOTSTRAP_EXPECT] = {"BOOTSTRAP_EXPECT", "", "of PEERS", "how many nodes found the cluster",
+        NUMBER(bootstrap_expect, 1, MEMBERS_MAX)},
+    [SETTING_SEEDS] = {"SEEDS", "", NULL, "gossip: where some of the others are",
         TEXT(seeds), RULE(settings__is_seeds, "up to 16 addresses, comma-separated: host, host:port or [v6 address]:port")},
-    [SETTING_BIND_ADDR] = {"BIND_ADDR", "::", NULL, "gossip: address to bind; not used yet",
+    [SETTING_DISCOVERY_DNS] = {"DISCOVERY_DNS", "", NULL, "gossip: a name whose addresses are seeds",
+        TEXT(discovery_dns), RULE(settings__is_host, "a host name")},
+    [SETTING_DISCOVERY_SERVER] = {"DISCOVERY_SERVER", "", "system's", "gossip: name servers to ask, ip or ip:port",
+        TEXT(discovery_servers), RULE(settings__is_servers, "IP addresses, comma-separated: a.b.c.d, a.b.c.d:port, v6 or [v6]:port")},
+    [SETTING_BIND_ADDR] = {"BIND_ADDR", "::", NULL, "gossip: address to bind",
         TEXT(bind_address), RULE(settings__is_ip, "an IPv4 or IPv6 address without a port")},
-    [SETTING_BIND_PORT] = {"BIND_PORT", "7946", NULL, "gossip: UDP port to bind; not used yet",
+    [SETTING_BIND_PORT] = {"BIND_PORT", "7946", NULL, "gossip: UDP port to bind",
         NUMBER(bind_port, 1, 65535)},
+    [SETTING_GOSSIP_KEY] = {"GOSSIP_KEY", "", NULL, "gossip: 32-byte keys; the first seals, all open",
+        TEXT(gossip_keys), RULE(settings__is_key_ring, "up to 8 keys of 32 bytes, comma-separated, in hexadecimal or base64"), .is_secret = true},
+    [SETTING_AUTOPILOT_JOIN] = {"AUTOPILOT_JOIN", NULL, "if gossip", "take in blank nodes, promote who is expected",
+        SWITCH(autopilot_joins)},
+    [SETTING_AUTOPILOT_REPLACE] = {"AUTOPILOT_REPLACE", "off", NULL, "replace a dead voter by a learner",
+        SWITCH(autopilot_replaces)},
+    [SETTING_AUTOPILOT_DEAD_S] = {"AUTOPILOT_DEAD_S", "300", NULL, "seconds after which it is given up",
+        SECONDS(autopilot_dead_ms, 1, 31536000)},
     [SETTING_TICK_MS] = {"TICK_MS", "200", NULL, "milliseconds in a tick",
         NUMBER(tick_ms, 1, 60000)},
     [SETTING_ELECTION] = {"ELECTION", "20", NULL, "ticks without a leader before an election",
@@ -153,7 +168,9 @@ void settings__print_value(const struct setting *setting, const struct settings 
                            struct text_writer *w) {
     const void *field = (const char *)settings + setting->offset;
     switch (setting->type) {
-    case SETTING_TEXT: text_put(w, field); break;
+    case SETTING_TEXT:
+        text_put(w, setting->is_secret && *(const char *)field ? "(set)" : field);
+        break;
     case SETTING_NUMBER: text_put_u64(w, *(const uint64_t *)field / setting->unit); break;
     case SETTING_SWITCH: text_put(w, *(const bool *)field ? "on" : "off"); break;
     case SETTING_CHOICE: text_put(w, chosen_name(setting, field)); break;

@@ -14,9 +14,16 @@ enum setting_id {
     SETTING_GRPC_ADDR,
     SETTING_DEBUG_ADDR,
     SETTING_ADVERTISE_ADDR,
+    SETTING_BOOTSTRAP_EXPECT,
     SETTING_SEEDS,
+    SETTING_DISCOVERY_DNS,
+    SETTING_DISCOVERY_SERVER,
     SETTING_BIND_ADDR,
     SETTING_BIND_PORT,
+    SETTING_GOSSIP_KEY,
+    SETTING_AUTOPILOT_JOIN,
+    SETTING_AUTOPILOT_REPLACE,
+    SETTING_AUTOPILOT_DEAD_S,
     SETTING_TICK_MS,
     SETTING_ELECTION,
     SETTING_HEARTBEAT,
@@ -56,6 +63,7 @@ struct setting {
     size_t capacity; /* text: bytes, with the final zero */
     bool (*is_allowed)(const char *text);
     const char *allowed; /* in words, after "must be" */
+    bool is_secret;      /* it is never shown */
 
     uint64_t min; /* number: as it is written */
     uint64_t max;

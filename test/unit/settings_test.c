@@ -443,7 +443,6 @@ static void refuses_peers_that_cannot_be_called_or_told_apart(void **state) {
     (void)state;
     refuses_peers("b=h:1,c=h:2,b=h:3", "names every node once, and twice there is b");
     refuses_peers("a,a", "twice there is a");
-    refuses_peers("a,b=h:1,c", "needs the address of c");
     refuses_peers("b=h:0", "must be up to 16 names");
     refuses_peers("b=[::1]:000", "must be up to 16 names");
 }
@@ -471,16 +470,100 @@ static void counts_this_node_among_16(void **state) {
     refuses_peers(list, "must be up to 16 names, with NODE_ID's own");
 }
 
-static void finds_no_nodes_by_itself(void **state) {
+static void looks_for_nobody_unless_told(void **state) {
     (void)state;
-    refuses("SEEDS", "10.0.0.1,[fdaa::1]:7946,fdaa::2,host:1",
-            "SEEDS=\"10.0.0.1,[fdaa::1]:7946,fdaa::2,host:1\": must be empty: this version finds "
-            "no nodes by itself, PEERS names them");
-    refuses("DISCOVERY_DNS", "app.internal",
-            "DISCOVERY_DNS=\"app.internal\": must be empty: this version finds no nodes by itself, "
-            "PEERS names them");
-    assert_int_equal(parse_with("BOOTSTRAP_EXPECT", "3"), STATUS_INVALID);
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_true(settings_is_alone(&settings));
+    assert_false(settings_has_gossip(&settings));
+    assert_false(settings.autopilot_joins || settings.autopilot_replaces);
+    assert_int_equal(settings.bootstrap_expect, 1);
     assert_int_equal(parse_with("BOOTSTRAP_EXPECT", "1"), STATUS_OK);
+    assert_true(settings_is_alone(&settings));
+}
+
+static void gossips_where_an_address_has_to_be_found(void **state) {
+    (void)state;
+    given("NODE_ID", "a");
+    given("PEERS", "a,b=h:1,c=h:2");
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_false(settings_has_gossip(&settings) || settings_is_alone(&settings));
+    assert_int_equal(PARSE("--peers=b=h:1,c"), STATUS_OK);
+    assert_true(settings_has_gossip(&settings) && settings_gossips_here(&settings));
+    assert_true(settings.autopilot_joins);
+    assert_int_equal(settings.bootstrap_expect, 3);
+    assert_int_equal(PARSE("--peers=b=h:1,c", "--seeds=h", "--autopilot-join=off"), STATUS_OK);
+    assert_true(settings_has_gossip(&settings));
+    assert_false(settings_gossips_here(&settings) || settings.autopilot_joins);
+}
+
+static void finds_the_founders_by_a_name(void **state) {
+    (void)state;
+    char longer[100];
+    given("DISCOVERY_DNS", "phalanx.internal");
+    given("BOOTSTRAP_EXPECT", "5");
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_true(settings_has_gossip(&settings));
+    assert_false(settings_is_alone(&settings) || settings_gossips_here(&settings));
+    assert_string_equal(settings.cluster, "phalanx.internal");
+    assert_false(settings.has_cluster);
+    assert_int_equal(settings.bootstrap_expect, 5);
+    assert_int_equal(PARSE("--cluster=shop"), STATUS_OK);
+    assert_true(settings.has_cluster);
+    memset(longer, 'x', sizeof longer);
+    longer[sizeof longer - 1] = '\0';
+    assert_int_equal(PARSE("--discovery-dns", longer), STATUS_OK);
+    assert_int_equal(strlen(settings.cluster), 16);
+    assert_int_equal(PARSE("--discovery-dns", "", "--seeds=10.0.0.1"), STATUS_OK);
+    assert_string_equal(settings.cluster, "phalanx");
+}
+
+static void needs_to_know_how_many_found_a_cluster(void **state) {
+    (void)state;
+    refuses(
+        "SEEDS", "10.0.0.1,[fdaa::1]:7946,fdaa::2,host:1",
+        "BOOTSTRAP_EXPECT=\"\": must be given with SEEDS or DISCOVERY_DNS: how many nodes found "
+        "the cluster");
+    refuses("BOOTSTRAP_EXPECT", "3",
+            "BOOTSTRAP_EXPECT=\"3\": must be together with PEERS, SEEDS or DISCOVERY_DNS, to find "
+            "the others by");
+    assert_int_equal(parse_with("BOOTSTRAP_EXPECT", "17"), STATUS_INVALID);
+    blank_world(NULL);
+    given("NODE_ID", "a");
+    given("PEERS", "b,c");
+    assert_int_equal(PARSE("--bootstrap-expect=3"), STATUS_OK);
+    assert_int_equal(PARSE("--bootstrap-expect=2"), STATUS_INVALID);
+    assert_non_null(strstr(error, "the number of nodes that PEERS names"));
+}
+
+static void tells_names_and_name_servers_from_others(void **state) {
+    (void)state;
+    static const char *const good[] = {"10.0.0.1", "10.0.0.1:53", "fdaa::3", "[fdaa::3]:53",
+                                       "10.0.0.1,fdaa::3"};
+    static const char *const bad[] = {"host", "host:53", "10.0.0.1:", "10.0.0",
+                                      "10.0.0.1;10.0.0.2"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_int_equal(parse_with("DISCOVERY_SERVER", good[i]), STATUS_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(parse_with("DISCOVERY_SERVER", bad[i]), STATUS_INVALID);
+    assert_int_equal(parse_with("DISCOVERY_DNS", "10.0.0.1"), STATUS_INVALID);
+    assert_int_equal(parse_with("DISCOVERY_DNS", "a b"), STATUS_INVALID);
+}
+
+#define KEY_HEX "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define KEY_BASE64 "ABEiM0RVZneImaq7zN3u/wARIjNEVWZ3iJmqu8zd7v8="
+
+/* What looks over somebody's shoulder, or is read from a log, must not learn it. */
+static void keeps_keys_to_itself(void **state) {
+    (void)state;
+    char text[8192];
+    assert_int_equal(parse_with("GOSSIP_KEY", KEY_HEX "," KEY_BASE64), STATUS_OK);
+    assert_string_equal(settings.gossip_keys, KEY_HEX "," KEY_BASE64);
+    text[settings_print(&settings, text, sizeof text - 1)] = '\0';
+    assert_non_null(strstr(text, "GOSSIP_KEY=(set)\n"));
+    assert_int_equal(parse_with("GOSSIP_KEY", "0011secret"), STATUS_INVALID);
+    assert_null(strstr(error, "secret"));
+    assert_int_equal(parse_with("GOSSIP_KEY", KEY_HEX "0"), STATUS_INVALID);
+    assert_int_equal(parse_with("GOSSIP_KEY", KEY_HEX ","), STATUS_INVALID);
 }
 
 static void takes_orders_as_flags_only(void **state) {
@@ -602,7 +685,12 @@ int main(void) {
         TEST(refuses_peers_that_cannot_be_called_or_told_apart),
         TEST(refuses_peers_without_a_name_of_its_own),
         TEST(counts_this_node_among_16),
-        TEST(finds_no_nodes_by_itself),
+        TEST(looks_for_nobody_unless_told),
+        TEST(gossips_where_an_address_has_to_be_found),
+        TEST(finds_the_founders_by_a_name),
+        TEST(needs_to_know_how_many_found_a_cluster),
+        TEST(tells_names_and_name_servers_from_others),
+        TEST(keeps_keys_to_itself),
         TEST(takes_orders_as_flags_only),
         TEST(refuses_orders_that_make_no_sense),
         TEST(refuses_malformed_lists_for_their_form),
