@@ -61,7 +61,7 @@ void mesh_free(struct mesh *mesh) {
 
 /* ---- Dialling -------------------------------------------------------------------------------- */
 
-static struct rpc_dial *dial(struct mesh *mesh, const char *address) {
+struct rpc_dial *mesh__dial(struct mesh *mesh, const char *address) {
     uint64_t keepalive_ms = mesh->config.election_ms / 2;
     struct rpc_dial *made = NULL;
     struct rpc_dial_config config = {.address = address};
@@ -76,7 +76,8 @@ static struct rpc_dial *dial(struct mesh *mesh, const char *address) {
 void mesh_start(struct mesh *mesh, struct rpc_server *server) {
     mesh->server = server;
     for (size_t i = 0; i < mesh->config.target_count; i++)
-        mesh->dials[i] = dial(mesh, mesh->config.targets[i].address);
+        mesh->dials[i] = mesh__dial(mesh, mesh->config.targets[i].address);
+    mesh__found_start(mesh);
 }
 
 void mesh_stop(struct mesh *mesh) {
@@ -86,6 +87,7 @@ void mesh_stop(struct mesh *mesh) {
         rpc_dial_free(mesh->dials[i]);
     for (size_t i = 0; i < mesh->peer_count; i++)
         rpc_dial_free(mesh->peers[i].dial);
+    mesh__found_stop(mesh);
     struct mesh_link *link;
     LIST_FOREACH (link, &mesh->links, link)
         rpc_link_cancel(link->rpc);
@@ -97,7 +99,8 @@ static bool is_to_dial(const struct mesh *mesh, const struct mesh_peer *peer) {
     bool is_target = false;
     for (size_t i = 0; i < mesh->config.target_count; i++)
         is_target = is_target || strcmp(mesh->config.targets[i].name, peer->name) == 0;
-    return is_member && !is_target && !peer->dial && peer->address[0] != '\0';
+    return is_member && !is_target && !peer->dial && peer->address[0] != '\0' &&
+           !mesh__finding(mesh, peer->id);
 }
 
 /* A peer that has moved says so on the connections that it makes. */
@@ -111,7 +114,7 @@ void mesh_tend(struct mesh *mesh) {
     for (size_t i = 0; i < mesh->peer_count; i++) {
         struct mesh_peer *peer = &mesh->peers[i];
         if (is_to_dial(mesh, peer))
-            peer->dial = dial(mesh, peer->address);
+            peer->dial = mesh__dial(mesh, peer->address);
         else if (peer->dial)
             follow(peer);
     }
@@ -183,6 +186,16 @@ const char *mesh_name(const struct mesh *mesh, raft_id id) {
     return peer ? peer->name : NULL;
 }
 
+const char *mesh_region(const struct mesh *mesh, raft_id id) {
+    const struct mesh_peer *peer = mesh__peer_find((struct mesh *)(uintptr_t)mesh, id);
+    return peer ? peer->region : "";
+}
+
+const char *mesh_version(const struct mesh *mesh, raft_id id) {
+    const struct mesh_peer *peer = mesh__peer_find((struct mesh *)(uintptr_t)mesh, id);
+    return peer ? peer->version : "";
+}
+
 raft_id mesh_find(const struct mesh *mesh, const char *name) {
     raft_id found = 0;
     for (size_t i = 0; i < mesh->peer_count; i++) {
@@ -198,6 +211,16 @@ raft_id mesh_find(const struct mesh *mesh, const char *name) {
 
 bool mesh_is_open(const struct mesh *mesh, raft_id id) {
     return mesh__link_open(mesh, id) != NULL;
+}
+
+size_t mesh_outsiders(const struct mesh *mesh, raft_id *ids, size_t max) {
+    size_t count = 0;
+    for (size_t i = 0; i < mesh->peer_count && count < max; i++) {
+        raft_id id = mesh->peers[i].id;
+        if (mesh_is_open(mesh, id) && !raft_configuration_find(&mesh->members, id))
+            ids[count++] = id;
+    }
+    return count;
 }
 
 uint64_t mesh_refused_total(const struct mesh *mesh) {

@@ -1,9 +1,10 @@
 /* The mesh: this node's connections to the others. Who they are (gate.h), where they are, and what
  * goes between them.
  *
- * It dials the addresses that PEERS names and those that nodes told of themselves, keeps what it
- * learnt in the log's store, and lets nothing of Raft's pass before the gate of a connection is
- * open. It belongs to the loop; what arrives on gRPC's threads comes through the inbox. */
+ * It dials the addresses that PEERS names, that gossip has found and that nodes told of themselves,
+ * keeps what it learnt in the log's store, and lets nothing of Raft's pass before the gate of a
+ * connection is open. It belongs to the loop; what arrives on gRPC's threads comes through the
+ * inbox. */
 #ifndef PHALANX_SERVER_MESH_H
 #define PHALANX_SERVER_MESH_H
 
@@ -19,6 +20,9 @@ struct mesh_target {
     char name[NAME_BYTES_MAX];
     char address[ADDRESS_BYTES_MAX];
 };
+
+/* Nodes that gossip has found, at most. */
+#define MESH_FOUND_MAX ((size_t)64)
 
 /* What the mesh tells, on the loop. */
 struct mesh_handlers {
@@ -80,6 +84,14 @@ void mesh_join(struct mesh *mesh, uint64_t cluster_id);
  * so, and blank nodes are invited: their cluster is alive. */
 void mesh_set_configuration(struct mesh *mesh, const struct raft_configuration *configuration);
 
+/* Gossip has found a node of this label, or found it elsewhere (`address`: host:port): it is
+ * dialled there at once, until it is forgotten. Calls go there once it has shown on a connection
+ * that it is who it says it is: not to a copy of its disk. More than MESH_FOUND_MAX are not
+ * dialled. */
+void mesh_found(struct mesh *mesh, raft_id id, const char *address);
+/* Gossip has not heard of it for so long that it knows it no more. A member is dialled on. */
+void mesh_forget(struct mesh *mesh, raft_id id);
+
 /* CLUSTER as it stands: the one it began with, or one that was adopted while this node was blank.
  */
 const char *mesh_label(const struct mesh *mesh);
@@ -96,9 +108,14 @@ void mesh_send_founding(struct mesh *mesh, raft_id to, struct bytes bytes);
 /* Where a node is reached, what it is called; NULL: not known. Valid until the loop goes on. */
 const char *mesh_address(const struct mesh *mesh, raft_id id);
 const char *mesh_name(const struct mesh *mesh, raft_id id);
+/* What it told of itself on its newest connection; empty: nothing, or it was not met yet. */
+const char *mesh_region(const struct mesh *mesh, raft_id id);
+const char *mesh_version(const struct mesh *mesh, raft_id id);
 /* The identity in sight under a name; 0: none, or more than one. */
 raft_id mesh_find(const struct mesh *mesh, const char *name);
 bool mesh_is_open(const struct mesh *mesh, raft_id id);
+/* Those of this cluster that are connected and no members; returns how many, up to `max`. */
+size_t mesh_outsiders(const struct mesh *mesh, raft_id *ids, size_t max);
 uint64_t mesh_refused_total(const struct mesh *mesh);
 
 /* Tell everybody in sight what this node says of itself, and ask how long the way there is. Once a

@@ -146,6 +146,8 @@ static bool meet(struct mesh_link *link) {
         mesh__peer_meet(link->mesh, link->gate.peer, link->name, link->address);
     if (!peer)
         return false;
+    memcpy(peer->region, link->region, sizeof peer->region);
+    memcpy(peer->version, link->version, sizeof peer->version);
     peer->links += link->peer == NULL;
     link->peer = peer;
     link->has_news = false;
@@ -273,6 +275,16 @@ static bool check_label(struct mesh_link *link, const struct rpc_hello *hello) {
     return false;
 }
 
+/* A node that listens on all its addresses tells a port only: it is where its connection ends. */
+static void take_address(struct mesh_link *link, const char *told) {
+    char host[RPC_HOST_BYTES_MAX];
+    bool has_host = told[0] != ':';
+    if (has_host || !rpc_link_remote_host(link->rpc, host))
+        snprintf(link->address, sizeof link->address, "%s", has_host ? told : "");
+    else
+        snprintf(link->address, sizeof link->address, "%s%.8s", host, told);
+}
+
 static void take_hello(struct mesh_link *link, const struct rpc_hello *hello) {
     if (hello->refusal != RPC_REFUSAL_NONE)
         log_every(REFUSED_LOG_MS, LOG_LEVEL_WARN, "a node refuses this one",
@@ -280,7 +292,9 @@ static void take_hello(struct mesh_link *link, const struct rpc_hello *hello) {
     if (!check_label(link, hello))
         return;
     snprintf(link->name, sizeof link->name, "%s", hello->name);
-    snprintf(link->address, sizeof link->address, "%s", hello->address);
+    take_address(link, hello->address);
+    snprintf(link->region, sizeof link->region, "%s", hello->region);
+    snprintf(link->version, sizeof link->version, "%s", hello->software_version);
     link->has_news = true;
     struct gate_hello heard = heard_of(hello);
     gate_receive(&link->gate, &heard);

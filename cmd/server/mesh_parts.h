@@ -3,6 +3,7 @@
  *   mesh.c        the door: dialling, sending
  *   mesh_link.c   one connection, from its first hello to its end
  *   mesh_talk.c   what nodes tell of themselves
+ *   mesh_found.c  whom gossip has found
  *   mesh_peer.c   what is known of a node, and kept in the log's store */
 #ifndef PHALANX_SERVER_MESH_PARTS_H
 #define PHALANX_SERVER_MESH_PARTS_H
@@ -20,6 +21,8 @@ struct mesh_peer {
     raft_id id;
     char name[NAME_BYTES_MAX];
     char address[ADDRESS_BYTES_MAX];
+    char region[NAME_BYTES_MAX]; /* these two since the start of this process */
+    char version[NAME_BYTES_MAX];
     struct rpc_dial *dial; /* to an address that was learnt; NULL: none */
     unsigned links;        /* on which it has said who it is */
     uint64_t heard_ms;     /* on clock_ms(); 0: not since the start */
@@ -35,8 +38,10 @@ struct mesh_link {
     struct mesh *mesh;
     struct rpc_link *rpc;
     struct gate gate;
-    char name[NAME_BYTES_MAX]; /* as the newest hello says, like the address */
+    char name[NAME_BYTES_MAX]; /* as the newest hello says, like the next three */
     char address[ADDRESS_BYTES_MAX];
+    char region[NAME_BYTES_MAX];
+    char version[NAME_BYTES_MAX];
     bool has_news;          /* they are not yet known of the peer */
     struct mesh_peer *peer; /* NULL: it has not shown who it is */
     bool is_ended;          /* closing: nothing more is looked at */
@@ -46,6 +51,13 @@ struct mesh_link {
     struct loop_event down;
 };
 LIST_HEAD(mesh_links, mesh_link);
+
+/* Whom gossip has found, and where. */
+struct mesh_finding {
+    raft_id id;
+    char address[ADDRESS_BYTES_MAX];
+    struct rpc_dial *dial; /* NULL: PEERS names that address, or the mesh does not dial yet */
+};
 
 struct mesh {
     struct mesh_config config;
@@ -58,11 +70,13 @@ struct mesh {
     char label[ADDRESS_BYTES_MAX];
     struct mesh_target targets[MEMBERS_MAX]; /* config.target_count of them */
     struct rpc_dial *dials[MEMBERS_MAX];     /* beside them */
-    struct raft_configuration members;       /* count 0: none known */
-    bool are_committed;                      /* and this node knows it */
-    uint64_t dropped_total;                  /* frames that found no room */
-    uint64_t started_ms;                     /* on clock_ms() */
-    struct log_jobs stuck_notes;             /* found no room on the disk */
+    struct mesh_finding found[MESH_FOUND_MAX];
+    size_t found_count;
+    struct raft_configuration members; /* count 0: none known */
+    bool are_committed;                /* and this node knows it */
+    uint64_t dropped_total;            /* frames that found no room */
+    uint64_t started_ms;               /* on clock_ms() */
+    struct log_jobs stuck_notes;       /* found no room on the disk */
 };
 
 /* The byte that a note begins with (RPC_BYTES_NOTE). */
@@ -73,6 +87,14 @@ enum mesh_note {
     MESH_PONG = 4,   /* this */
     MESH_DIGEST = 5, /* what the sender says of itself (digest.h) */
 };
+
+/* mesh.c */
+struct rpc_dial *mesh__dial(struct mesh *mesh, const char *address); /* NULL: it cannot */
+
+/* mesh_found.c */
+const struct mesh_finding *mesh__finding(const struct mesh *mesh, raft_id id); /* NULL: none */
+void mesh__found_start(struct mesh *mesh); /* dial those found before the start */
+void mesh__found_stop(struct mesh *mesh);
 
 /* mesh_link.c */
 struct mesh_link *mesh__link_open(const struct mesh *mesh, raft_id id); /* NULL: none */

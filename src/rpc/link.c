@@ -262,3 +262,20 @@ bool rpc_link_is_incoming(const struct rpc_link *link) {
 const char *rpc_link_remote(const struct rpc_link *link) {
     return link->remote;
 }
+
+/* ipv4:a.b.c.d:port, or ipv6:[v6]:port with its brackets as %5B and %5D. */
+bool rpc_link_remote_host(const struct rpc_link *link, char ret_host[static RPC_HOST_BYTES_MAX]) {
+    const char *host = strchr(link->remote, ':');
+    const char *port = strrchr(link->remote, ':');
+    bool is_v4 = strncmp(link->remote, "ipv4:", 5) == 0;
+    bool is_v6 = strncmp(link->remote, "ipv6:", 5) == 0;
+    if ((!is_v4 && !is_v6) || port == host)
+        return false;
+    host++;
+    size_t bracket_len = is_v4 ? 0 : host[0] == '%' ? strlen("%5B") : strlen("[");
+    int len = (int)(port - host) - 2 * (int)bracket_len;
+    if (len <= 0 || (size_t)len + sizeof "[]" > RPC_HOST_BYTES_MAX)
+        return false;
+    snprintf(ret_host, RPC_HOST_BYTES_MAX, is_v4 ? "%.*s" : "[%.*s]", len, host + bracket_len);
+    return true;
+}

@@ -273,6 +273,38 @@ static void remembers_who_it_met_over_a_restart(void **state) {
     close_stores(&n);
 }
 
+/* It listens on all its addresses: the connection shows which one it comes from. */
+static void a_port_alone_is_completed_by_the_connection(void **state) {
+    struct node n;
+    struct other other;
+    start(&n, *state);
+    struct peer_link *link = connects(&other, &n);
+    says(&other, link, 3, ":9000", true);
+    RUN_UNTIL(&n, mesh_is_open(n.mesh, OTHER));
+    assert_string_equal(mesh_address(n.mesh, OTHER), "127.0.0.1:9000");
+    leaves(&other);
+    stop(&n);
+}
+
+static void tells_what_a_node_told_of_itself(void **state) {
+    struct node n;
+    struct other other;
+    start(&n, *state);
+    struct peer_link *link = connects(&other, &n);
+    struct rpc_hello hello = peer_hello(&other.peer);
+    hello.receiver = SELF;
+    hello.remembered = (struct rpc_start){.counter = 1, .nonce = 11};
+    snprintf(hello.region, sizeof hello.region, "jnb");
+    snprintf(hello.software_version, sizeof hello.software_version, "7.8.9");
+    assert_string_equal(mesh_region(n.mesh, OTHER), "");
+    assert_int_equal(rpc_link_send_hello(link->link, &hello), STATUS_OK);
+    RUN_UNTIL(&n, mesh_is_open(n.mesh, OTHER));
+    assert_string_equal(mesh_region(n.mesh, OTHER), "jnb");
+    assert_string_equal(mesh_version(n.mesh, OTHER), "7.8.9");
+    leaves(&other);
+    stop(&n);
+}
+
 /* A copy of its disk runs elsewhere: this node's requests must not go there. */
 static void a_refused_copy_does_not_move_a_node_s_address(void **state) {
     struct node n;
@@ -434,6 +466,90 @@ static int tear_down_all(void **state) {
 
 #define MESH_TEST(name) cmocka_unit_test_setup_teardown(name, temporary_setup, temporary_teardown)
 
+/* ---- Found ----------------------------------------------------------------------------------- */
+
+static void listens(struct other *other) {
+    peer_start(&other->peer, OTHER, 0, true);
+    peer_be_silent(&other->peer);
+    other->dial = NULL;
+}
+
+/* Until the node has dialled it, or once more. */
+static void run_until_dialled(struct node *n, struct other *other, size_t times) {
+    RUN_UNTIL_SEEN(n, &other->peer, other->peer.up_count >= times);
+}
+
+static void who_is_found_is_dialled_at_once(void **state) {
+    struct node n;
+    struct other other;
+    listens(&other);
+    start(&n, *state);
+    mesh_found(n.mesh, OTHER, other.peer.address);
+    run_until_dialled(&n, &other, 1);
+    assert_null(mesh_address(n.mesh, OTHER)); /* it has not shown who it is */
+    mesh_forget(n.mesh, OTHER);
+    assert_int_equal(n.mesh->found_count, 0);
+    leaves(&other);
+    stop(&n);
+}
+
+static void who_was_found_before_the_start_is_dialled_then(void **state) {
+    struct node n;
+    struct other other;
+    listens(&other);
+    open_stores(&n, *state);
+    assert_int_equal(make_mesh(&n), STATUS_OK);
+    mesh_found(n.mesh, OTHER, other.peer.address);
+    start_server(&n);
+    run_until_dialled(&n, &other, 1);
+    leaves(&other);
+    stop(&n);
+}
+
+static void who_moves_is_dialled_elsewhere_at_once(void **state) {
+    struct node n;
+    struct other here, there;
+    listens(&here);
+    listens(&there);
+    start(&n, *state);
+    mesh_found(n.mesh, OTHER, here.peer.address);
+    run_until_dialled(&n, &here, 1);
+    mesh_found(n.mesh, OTHER, there.peer.address);
+    run_until_dialled(&n, &there, 1);
+    leaves(&here);
+    leaves(&there);
+    stop(&n);
+}
+
+static void a_member_that_gossip_forgot_is_dialled_on(void **state) {
+    struct node n;
+    struct other other;
+    struct raft_configuration members = {.index = 1, .count = 1, .members = {{.id = OTHER}}};
+    listens(&other);
+    start(&n, *state);
+    mesh_set_configuration(n.mesh, &members);
+    struct other met;
+    struct peer_link *link = connects(&met, &n);
+    says(&met, link, 3, other.peer.address, true);
+    RUN_UNTIL(&n, mesh_is_open(n.mesh, OTHER));
+    mesh_found(n.mesh, OTHER, other.peer.address);
+    mesh_forget(n.mesh, OTHER);
+    assert_non_null(mesh__peer_find(n.mesh, OTHER)->dial);
+    run_until_dialled(&n, &other, 1);
+    leaves(&met);
+    leaves(&other);
+    stop(&n);
+}
+
+static void no_more_are_found_than_there_is_room_for(void **state) {
+    struct node n;
+    start(&n, *state);
+    for (raft_id id = 100; id < 100 + MESH_FOUND_MAX + 5; id++)
+        mesh_found(n.mesh, id, "127.0.0.1:1");
+    assert_int_equal(n.mesh->found_count, MESH_FOUND_MAX);
+    stop(&n);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MESH_TEST(is_open_once_each_remembers_the_other),
@@ -444,6 +560,13 @@ int main(void) {
         MESH_TEST(a_node_of_another_cluster_leaves_no_trace),
         MESH_TEST(a_node_of_another_label_leaves_no_trace),
         MESH_TEST(notes_that_make_no_sense_are_damage),
+        MESH_TEST(a_port_alone_is_completed_by_the_connection),
+        MESH_TEST(tells_what_a_node_told_of_itself),
+        MESH_TEST(who_is_found_is_dialled_at_once),
+        MESH_TEST(who_was_found_before_the_start_is_dialled_then),
+        MESH_TEST(who_moves_is_dialled_elsewhere_at_once),
+        MESH_TEST(a_member_that_gossip_forgot_is_dialled_on),
+        MESH_TEST(no_more_are_found_than_there_is_room_for),
     };
     return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
 }

@@ -80,6 +80,9 @@ static void says_hello_both_ways(void **state) {
     assert_ptr_equal(rpc_link_user(at_a->link), &a);
     assert_null(rpc_link_user(at_b->link));
     assert_non_null(strchr(rpc_link_remote(at_a->link), ':'));
+    char host[RPC_HOST_BYTES_MAX];
+    assert_true(rpc_link_remote_host(at_a->link, host));
+    assert_string_equal(host, "127.0.0.1");
 }
 
 static void cuts_off_who_does_not_begin_with_hello(void **state) {
