@@ -12,6 +12,22 @@ static const char *role_of(const struct rpc_member *member) {
     return member->is_voter ? "voter" : "learner";
 }
 
+/* What nobody told is a dash. */
+static const char *gossip_text(enum rpc_gossip_state state) {
+    switch (state) {
+    case RPC_GOSSIP_UNKNOWN: return "-";
+    case RPC_GOSSIP_ALIVE: return "alive";
+    case RPC_GOSSIP_SUSPECT: return "suspect";
+    case RPC_GOSSIP_DEAD: return "dead";
+    case RPC_GOSSIP_LEFT: return "left";
+    }
+    return "-";
+}
+
+static const char *or_dash(const char *text) {
+    return text[0] == '\0' ? "-" : text;
+}
+
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
 static void print_json_member(struct cli_json *json, const struct rpc_member *member) {
@@ -21,6 +37,10 @@ static void print_json_member(struct cli_json *json, const struct rpc_member *me
     cli_json_text(json, "role", role_of(member));
     cli_json_bool(json, "is_voter", member->is_voter);
     cli_json_text(json, "address", member->address);
+    if (member->gossip != RPC_GOSSIP_UNKNOWN)
+        cli_json_text(json, "gossip", gossip_text(member->gossip));
+    cli_json_text(json, "region", member->region);
+    cli_json_text(json, "version", member->version);
     if (member->has_progress) {
         cli_json_count(json, "match_index", member->match_index);
         cli_json_count(json, "lag", member->lag);
@@ -52,7 +72,6 @@ static int width_of(int width, const char *text) {
     return len > width ? len : width;
 }
 
-/* What nobody told is a dash. */
 static const char *count_text(char *room, size_t size, bool is_known, uint64_t count) {
     if (!is_known)
         return "-";
@@ -68,29 +87,46 @@ static const char *silence_text(char *room, size_t size, const struct rpc_member
     return room;
 }
 
-static void print_member(const struct rpc_member *member, int name_width, int address_width) {
+/* Of the columns whose texts are of any length. */
+struct widths {
+    int name;
+    int address;
+    int region;
+    int version;
+};
+
+static void print_member(const struct rpc_member *member, const struct widths *w) {
     char match[24];
     char lag[24];
     char silence[24];
-    printf("%-*s  %016" PRIx64 "  %-7s  %-*s  %10s  %8s  %s\n", name_width, member->name,
-           (uint64_t)member->id, role_of(member), address_width,
-           member->address[0] == '\0' ? "-" : member->address,
+    printf("%-*s  %016" PRIx64 "  %-7s  %-*s  %-7s  %-*s  %-*s  %10s  %8s  %s\n", w->name,
+           member->name, (uint64_t)member->id, role_of(member), w->address,
+           or_dash(member->address), gossip_text(member->gossip), w->region,
+           or_dash(member->region), w->version, or_dash(member->version),
            count_text(match, sizeof match, member->has_progress, member->match_index),
            count_text(lag, sizeof lag, member->has_progress, member->lag),
            silence_text(silence, sizeof silence, member));
 }
 
-static void print_text(const struct rpc_members *members) {
-    int name_width = (int)strlen("NAME");
-    int address_width = (int)strlen("ADDRESS");
+static struct widths widths_of(const struct rpc_members *members) {
+    struct widths w = {(int)strlen("NAME"), (int)strlen("ADDRESS"), (int)strlen("REGION"),
+                       (int)strlen("VERSION")};
     for (size_t i = 0; i < members->count; i++) {
-        name_width = width_of(name_width, members->members[i].name);
-        address_width = width_of(address_width, members->members[i].address);
+        w.name = width_of(w.name, members->members[i].name);
+        w.address = width_of(w.address, members->members[i].address);
+        w.region = width_of(w.region, members->members[i].region);
+        w.version = width_of(w.version, members->members[i].version);
     }
-    printf("%-*s  %-16s  %-7s  %-*s  %10s  %8s  %s\n", name_width, "NAME", "IDENTITY", "ROLE",
-           address_width, "ADDRESS", "MATCH", "LAG", "SILENT");
+    return w;
+}
+
+static void print_text(const struct rpc_members *members) {
+    struct widths w = widths_of(members);
+    printf("%-*s  %-16s  %-7s  %-*s  %-7s  %-*s  %-*s  %10s  %8s  %s\n", w.name, "NAME", "IDENTITY",
+           "ROLE", w.address, "ADDRESS", "GOSSIP", w.region, "REGION", w.version, "VERSION",
+           "MATCH", "LAG", "SILENT");
     for (size_t i = 0; i < members->count; i++)
-        print_member(&members->members[i], name_width, address_width);
+        print_member(&members->members[i], &w);
 }
 
 /* By name; those who bear the same one by identity. */

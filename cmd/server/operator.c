@@ -1,6 +1,7 @@
 /* What operators ask: who the members are, and to change them. The leader answers; any other node
  * passes the call on. */
 #include "server/wiring.h"
+#include "version.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -172,6 +173,30 @@ static void fill_progress(const struct server *s, struct rpc_member *to) {
     to->silent_ms = to->is_heard && peer.acked_ms < now_ms ? now_ms - peer.acked_ms : 0;
 }
 
+static enum rpc_gossip_state gossip_state_of(const struct server *s, raft_id id) {
+    const struct gossip_member *known = gossiper_find(s->gossiper, id);
+    if (s->gossiper && id == s->summary.identity.id)
+        return RPC_GOSSIP_ALIVE;
+    if (!known)
+        return RPC_GOSSIP_UNKNOWN;
+    switch (known->state) {
+    case GOSSIP_ALIVE: return RPC_GOSSIP_ALIVE;
+    case GOSSIP_SUSPECT: return RPC_GOSSIP_SUSPECT;
+    case GOSSIP_DEAD: return RPC_GOSSIP_DEAD;
+    case GOSSIP_LEFT: return RPC_GOSSIP_LEFT;
+    }
+    return RPC_GOSSIP_UNKNOWN;
+}
+
+static void fill_about(const struct server *s, struct rpc_member *to) {
+    bool is_self = to->id == s->summary.identity.id;
+    const char *region = is_self ? s->settings->node_region : mesh_region(s->mesh, to->id);
+    const char *version = is_self ? PHALANX_VERSION : mesh_version(s->mesh, to->id);
+    to->gossip = gossip_state_of(s, to->id);
+    snprintf(to->region, sizeof to->region, "%s", region);
+    snprintf(to->version, sizeof to->version, "%s", version);
+}
+
 static void fill_member(const struct server *s, const struct raft_member *from, raft_id leader,
                         struct rpc_member *to) {
     bool is_self = from->id == s->summary.identity.id;
@@ -184,6 +209,7 @@ static void fill_member(const struct server *s, const struct raft_member *from, 
     to->role = to->is_voter ? NODE_FOLLOWER : NODE_LEARNER;
     if (to->is_leader)
         to->role = NODE_LEADER;
+    fill_about(s, to);
     fill_progress(s, to);
 }
 

@@ -206,6 +206,17 @@ static int32_t role_number(enum node_role role) {
     return phalanx_v1_ROLE_UNSPECIFIED;
 }
 
+static int32_t gossip_number(enum rpc_gossip_state state) {
+    switch (state) {
+    case RPC_GOSSIP_UNKNOWN: return phalanx_v1_GOSSIP_STATE_UNSPECIFIED;
+    case RPC_GOSSIP_ALIVE: return phalanx_v1_GOSSIP_STATE_ALIVE;
+    case RPC_GOSSIP_SUSPECT: return phalanx_v1_GOSSIP_STATE_SUSPECT;
+    case RPC_GOSSIP_DEAD: return phalanx_v1_GOSSIP_STATE_DEAD;
+    case RPC_GOSSIP_LEFT: return phalanx_v1_GOSSIP_STATE_LEFT;
+    }
+    return phalanx_v1_GOSSIP_STATE_UNSPECIFIED;
+}
+
 static void fill_member(phalanx_v1_Member *to, const struct rpc_member *from) {
     phalanx_v1_Member_set_id(to, from->id);
     phalanx_v1_Member_set_name(to, upb_StringView_FromString(from->name));
@@ -219,6 +230,9 @@ static void fill_member(phalanx_v1_Member *to, const struct rpc_member *from) {
     }
     if (from->is_heard)
         phalanx_v1_Member_set_silent_ms(to, from->silent_ms);
+    phalanx_v1_Member_set_gossip_state(to, gossip_number(from->gossip));
+    phalanx_v1_Member_set_region(to, upb_StringView_FromString(from->region));
+    phalanx_v1_Member_set_version(to, upb_StringView_FromString(from->version));
 }
 
 grpc_slice rpc__members_encode(const struct rpc_members *members) {
@@ -252,6 +266,16 @@ static enum node_role role_of(int32_t role) {
     }
 }
 
+static enum rpc_gossip_state gossip_of(int32_t state) {
+    switch (state) {
+    case phalanx_v1_GOSSIP_STATE_ALIVE: return RPC_GOSSIP_ALIVE;
+    case phalanx_v1_GOSSIP_STATE_SUSPECT: return RPC_GOSSIP_SUSPECT;
+    case phalanx_v1_GOSSIP_STATE_DEAD: return RPC_GOSSIP_DEAD;
+    case phalanx_v1_GOSSIP_STATE_LEFT: return RPC_GOSSIP_LEFT;
+    default: return RPC_GOSSIP_UNKNOWN; /* of a later version */
+    }
+}
+
 static bool take_member(const phalanx_v1_Member *from, struct rpc_member *to) {
     *to = (struct rpc_member){
         .id = phalanx_v1_Member_id(from),
@@ -263,9 +287,12 @@ static bool take_member(const phalanx_v1_Member *from, struct rpc_member *to) {
         .lag = phalanx_v1_Member_lag(from),
         .is_heard = phalanx_v1_Member_has_silent_ms(from),
         .silent_ms = phalanx_v1_Member_silent_ms(from),
+        .gossip = gossip_of(phalanx_v1_Member_gossip_state(from)),
     };
     return take_text(phalanx_v1_Member_name(from), to->name, sizeof to->name) &&
-           take_text(phalanx_v1_Member_address(from), to->address, sizeof to->address);
+           take_text(phalanx_v1_Member_address(from), to->address, sizeof to->address) &&
+           take_text(phalanx_v1_Member_region(from), to->region, sizeof to->region) &&
+           take_text(phalanx_v1_Member_version(from), to->version, sizeof to->version);
 }
 
 static bool take_members(const phalanx_v1_ListMembersResponse *from, struct rpc_members *to) {

@@ -176,6 +176,11 @@ void rpc_link_set_user(struct rpc_link *link, void *user);
 bool rpc_link_is_incoming(const struct rpc_link *link);
 /* The other end of the connection as the network sees it, for people. */
 const char *rpc_link_remote(const struct rpc_link *link);
+/* Its host, as it stands in front of a port: a.b.c.d or [v6]. False, and nothing written: it is no
+ * such address. */
+#define RPC_HOST_BYTES_MAX ((size_t)64)
+MUST_USE bool rpc_link_remote_host(const struct rpc_link *link,
+                                   char ret_host[static RPC_HOST_BYTES_MAX]);
 
 /* Keeps one link open to an address, over a TCP connection of its own: for as long as it lives it
  * opens the next when one breaks. A peer that comes back is reached within 0.5 s. */
@@ -271,6 +276,14 @@ void rpc_incoming_finish(struct rpc_incoming *incoming, enum status status, cons
 /* ---- Members: what operators see and change ---------------------------------------------------
  */
 
+enum rpc_gossip_state {
+    RPC_GOSSIP_UNKNOWN, /* or it does not run */
+    RPC_GOSSIP_ALIVE,
+    RPC_GOSSIP_SUSPECT,
+    RPC_GOSSIP_DEAD,
+    RPC_GOSSIP_LEFT,
+};
+
 struct rpc_member {
     raft_id id;
     char name[NAME_BYTES_MAX];
@@ -283,6 +296,9 @@ struct rpc_member {
     uint64_t lag;  /* entries that it lacks */
     bool is_heard; /* it was, silent_ms ago */
     uint64_t silent_ms;
+    enum rpc_gossip_state gossip;
+    char region[NAME_BYTES_MAX];  /* empty: it has none, or was not met yet */
+    char version[NAME_BYTES_MAX]; /* of its software; empty: it was not met yet */
 };
 
 struct rpc_members {

@@ -49,7 +49,7 @@ def order(sh, *words):
 
 @test
 def lists_the_members(story):
-    cluster = story.cluster(3, **STEADY).start()
+    cluster = story.cluster(3, NODE_REGION="eu", **STEADY).start()
     sh = shell_of(cluster)
     sh.ok("put", "k", "v", *PATIENCE)
     listed = sh.json("members", *PATIENCE)
@@ -59,9 +59,13 @@ def lists_the_members(story):
         expect(member["identity"] == f"{node.status().identity:016x}", member)
         expect(member["address"] == f"127.0.0.1:{node.front}" and member["is_voter"], member)
         expect({"match_index", "lag", "silent_ms"} <= set(member), "through any node:", member)
+        expect(member["version"] == node.status().version and member["region"] == "eu", member)
+        expect("gossip" not in member, "it does not run:", member)
     expect(sorted(member["role"] for member in listed["members"]) == ["leader", "voter", "voter"])
     lines = sh.ok("members", *PATIENCE).decode().splitlines()
-    expect(lines[0].split() == ["NAME", "IDENTITY", "ROLE", "ADDRESS", "MATCH", "LAG", "SILENT"])
+    expect(lines[0].split() == 
+           ["NAME", "IDENTITY", "ROLE", "ADDRESS", "GOSSIP", "REGION", "VERSION", "MATCH", "LAG",
+            "SILENT"])
     expect([line.split()[:4] for line in lines[1:]]
            == [[member["name"], member["identity"], member["role"], member["address"]]
                for member in members(sh).values()], lines)

@@ -109,7 +109,10 @@ static struct rpc_members some_members(void) {
                      .role = NODE_LEADER,
                      .is_voter = true,
                      .is_leader = true,
-                     .address = "host:9000"},
+                     .address = "host:9000",
+                     .gossip = RPC_GOSSIP_SUSPECT,
+                     .region = "jnb",
+                     .version = "1.0.0"},
                     {.id = 12,
                      .name = "n2",
                      .role = NODE_LEARNER,
@@ -412,6 +415,9 @@ static void lists_the_members(void **state) {
         assert_int_equal(is->lag, should_be->lag);
         assert_int_equal(is->is_heard, should_be->is_heard);
         assert_int_equal(is->silent_ms, should_be->silent_ms);
+        assert_int_equal(is->gossip, should_be->gossip);
+        assert_string_equal(is->region, should_be->region);
+        assert_string_equal(is->version, should_be->version);
     }
     decide(STATUS_UNAVAILABLE, NULL, true);
     rpc_client_members(client, PATIENCE_MS, &members, &outcome);
