@@ -250,21 +250,21 @@ static enum status reset(struct server *s) {
     return status;
 }
 
-/* Without PEERS this node is a cluster of its own, and looks for nobody. */
+/* PEERS names the founders; without it, whoever is found first will do. */
 enum status founder_new(struct server *s) {
     const struct settings *settings = s->settings;
     uint8_t memory[FOUNDING_RECORD_BYTES_MAX];
     const char *names[MEMBERS_MAX];
-    if (settings->peer_count < 2)
+    if (settings_is_alone(settings))
         return STATUS_OK;
     for (size_t i = 0; i < settings->peer_count; i++)
         names[i] = settings->peers_list[i].name;
     struct founding_config config = {
         .self = s->summary.identity.id,
         .name = s->summary.identity.name,
-        .names = names,
+        .names = settings->peer_count > 0 ? names : NULL,
         .name_count = settings->peer_count,
-        .expect = settings->peer_count,
+        .expect = settings->bootstrap_expect,
         .cluster_id = s->summary.identity.cluster_id,
         .has_committed = s->meta.applied_index > 0,
         .retry_ms = RETRY_MS,

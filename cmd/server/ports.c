@@ -21,8 +21,8 @@ static void port_message_done(void *context, struct turn_message *message) {
 }
 
 static void port_order_done(void *context, struct turn_order *order) {
-    (void)context; /* the order knows its call */
-    server__order_done(order);
+    if (!steward_order_done(context, order))
+        server__order_done(order);
 }
 
 static void port_forward(void *context, struct turn_request *request, raft_id leader) {
@@ -72,6 +72,7 @@ static void port_members(void *context, const struct raft_configuration *configu
              log_u64("index", configuration->index));
     mesh_set_configuration(s->mesh, configuration);
     founder_committed(s);
+    steward_set_members(s, configuration);
     follow_membership(s, configuration);
 }
 
@@ -256,4 +257,29 @@ struct mesh_handlers server__mesh_handlers(struct server *s) {
                                   .on_invited = on_invited,
                                   .on_outside = on_outside,
                                   .on_rolled_back = on_rolled_back};
+}
+
+/* ---- What gossip tells ----------------------------------------------------------------------- */
+
+static void on_found(void *context, raft_id id, const char *address) {
+    struct server *s = context;
+    mesh_found(s->mesh, id, address);
+}
+
+static void on_forgotten(void *context, raft_id id) {
+    struct server *s = context;
+    mesh_forget(s->mesh, id);
+}
+
+static void on_observed(void *context, const char *address) {
+    struct server *s = context;
+    log_info("the others see this node", log_text("address", address));
+    snprintf(s->address, sizeof s->address, "%s", address);
+}
+
+struct gossiper_handlers server__gossiper_handlers(struct server *s) {
+    return (struct gossiper_handlers){.context = s,
+                                      .on_found = on_found,
+                                      .on_forgotten = on_forgotten,
+                                      .on_observed = on_observed};
 }

@@ -15,6 +15,9 @@
 #define TEND_MS 1000
 #define STALL_MS 10000
 
+/* How long a stop waits for its goodbye to be heard. */
+#define LEAVE_MS 1000
+
 /* How often a stop looks whether the last snapshot has been cut off. */
 #define DRAIN_MS 10
 
@@ -79,6 +82,19 @@ static enum status start_mesh(struct server *s) {
     return mesh_new(&config, &s->mesh);
 }
 
+static enum status start_gossiper(struct server *s) {
+    struct gossiper_config config = {
+        .settings = s->settings,
+        .identity = &s->summary.identity,
+        .label = s->label,
+        .raft_address = s->address,
+        .http_address = s->http_address,
+        .inbox = &s->inbox,
+        .handlers = server__gossiper_handlers(s),
+    };
+    return settings_has_gossip(s->settings) ? gossiper_new(&config, &s->gossiper) : STATUS_OK;
+}
+
 static enum status bind_rpc(struct server *s) {
     struct rpc_server_config config = {
         .address = s->settings->grpc_address,
@@ -109,15 +125,18 @@ static enum status bind_debug(struct server *s) {
 }
 
 /* Where the others reach what listens at `configured`, with the port that was bound. A wildcard is
- * no place to go to: this host's name stands for it. */
-static void find_address(const char *configured, int port, char address[ADDRESS_BYTES_MAX]) {
+ * no place to go to: this host's name stands for it, or nothing where the others will find out. */
+static void find_address(const char *configured, int port, bool is_found_out,
+                         char address[ADDRESS_BYTES_MAX]) {
     const char *colon = strrchr(configured, ':');
     CHECK(colon);
     int host_len = (int)(colon - configured);
     bool is_wildcard = strncmp(configured, "[::]:", 5) == 0 ||
                        strncmp(configured, "0.0.0.0:", 8) == 0 || host_len == 0;
     char host[NAME_BYTES_MAX] = "localhost";
-    if (is_wildcard && gethostname(host, sizeof host - 1) != 0)
+    if (is_wildcard && is_found_out)
+        host[0] = '\0';
+    else if (is_wildcard && gethostname(host, sizeof host - 1) != 0)
         log_warn("no host name", log_errno("error", errno));
     if (is_wildcard)
         snprintf(address, ADDRESS_BYTES_MAX, "%s:%d", host, port);
@@ -127,11 +146,12 @@ static void find_address(const char *configured, int port, char address[ADDRESS_
 
 static void find_addresses(struct server *s) {
     const struct settings *settings = s->settings;
+    bool has_gossip = settings_has_gossip(settings);
     if (settings->advertise_address[0] != '\0')
         snprintf(s->address, sizeof s->address, "%s", settings->advertise_address);
     else
-        find_address(settings->grpc_address, rpc_server_port(s->rpc), s->address);
-    find_address(settings->debug_address, debug_server_port(s->debug), s->http_address);
+        find_address(settings->grpc_address, rpc_server_port(s->rpc), has_gossip, s->address);
+    find_address(settings->debug_address, debug_server_port(s->debug), has_gossip, s->http_address);
 }
 
 static void *wait_for_signal(void *context) {
@@ -175,7 +195,11 @@ static enum status start(struct server *s) {
     if (status == STATUS_OK)
         status = start_mesh(s);
     if (status == STATUS_OK)
+        status = start_gossiper(s);
+    if (status == STATUS_OK)
         status = founder_new(s);
+    if (status == STATUS_OK)
+        status = steward_init(s);
     /* What is being given up is not run. */
     bool is_founded = s->summary.identity.cluster_id != 0 && !s->settings->is_resetting_founding;
     if (status == STATUS_OK && is_founded)
@@ -230,16 +254,31 @@ static void lobby_run(struct server *s) {
                                                      : "this node belongs to no cluster yet");
 }
 
+/* Others are told while what was accepted is finished. */
+static void say_goodbye(struct server *s) {
+    if (s->leave_ms != 0)
+        return;
+    s->leave_ms = clock_ms() + LEAVE_MS;
+    gossiper_leave(s->gossiper);
+}
+
+static void take_event(struct server *s, struct turn_event *event, struct turn_events *ret_events) {
+    if (event->kind == TURN_STOP)
+        say_goodbye(s);
+    if (s->turn)
+        STAILQ_INSERT_TAIL(ret_events, event, link);
+    else
+        give_back_early(s, event);
+}
+
 /* What is for the turn goes into `ret_events`; without a turn, requests wait in the lobby. */
 static void sort_event(struct server *s, struct turn_event *event, struct turn_events *ret_events) {
     if (event->kind == LOOP_EVENT)
         ((struct loop_event *)event)->run((struct loop_event *)event);
     else if (event->kind == TURN_MESSAGE && !mesh_lets_in(s->mesh, (struct turn_message *)event))
         return;
-    else if (s->turn)
-        STAILQ_INSERT_TAIL(ret_events, event, link);
     else
-        give_back_early(s, event);
+        take_event(s, event, ret_events);
 }
 
 static void sort_events(struct server *s, struct turn_events *from,
@@ -261,9 +300,11 @@ static void tend(struct server *s) {
         return;
     s->tend_ms = now_ms + TEND_MS;
     mesh_tend(s->mesh);
+    gossiper_tell(s->gossiper, mesh_label(s->mesh));
     if (s->turn && turn_leader(s->turn) != s->summary.identity.id)
         forwarder_warm(s->forwarder, mesh_address(s->mesh, turn_leader(s->turn)));
     founder_tend(s);
+    steward_tend(s);
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b) {
@@ -273,6 +314,7 @@ static uint64_t earliest(uint64_t a, uint64_t b) {
 static uint64_t next_deadline_ms(const struct server *s) {
     uint64_t deadline_ms = s->turn ? turn_deadline_ms(s->turn) : lobby_deadline_ms(&s->lobby);
     deadline_ms = earliest(deadline_ms, founder_deadline_ms(s));
+    deadline_ms = earliest(deadline_ms, gossiper_deadline_ms(s->gossiper));
     return earliest(deadline_ms, earliest(s->tend_ms, s->reporter.due_ms));
 }
 
@@ -292,6 +334,7 @@ static void run_one(struct server *s, uint64_t deadline_ms) {
     else
         lobby_run(s);
     founder_tick(s);
+    gossiper_tick(s->gossiper);
     tend(s);
 }
 
@@ -299,9 +342,15 @@ static bool is_over(const struct server *s) {
     return s->turn ? turn_is_stopped(s->turn) : s->is_stopping;
 }
 
+static bool is_leaving(const struct server *s) {
+    return !gossiper_has_left(s->gossiper) && clock_ms() < s->leave_ms;
+}
+
 static void loop(struct server *s) {
     while (!is_over(s))
         run_one(s, next_deadline_ms(s));
+    while (is_leaving(s))
+        run_one(s, clock_ms() + DRAIN_MS);
     while (forwarder_is_busy(s->forwarder)) /* as long as their callers wait, at most */
         run_one(s, clock_ms() + DRAIN_MS);
     inbox_refuse(&s->inbox);
@@ -330,6 +379,7 @@ static void stop(struct server *s) {
     snapshots_free(s->snapshots);
     founding_free(s->founding);
     s->founding = NULL; /* what comes in from here on is nobody's */
+    gossiper_stop(s->gossiper);
     mesh_stop(s->mesh);
     forwarder_free(s->forwarder);
     rpc_server_free(s->rpc);
@@ -342,6 +392,7 @@ static void stop(struct server *s) {
     transfers_free(s->transfers);
     turn_free(s->turn);
     mesh_free(s->mesh);
+    gossiper_free(s->gossiper);
     if (s->turn_state)
         state_release(s->states, s->turn_state);
     state_holder_free(s->states);
@@ -353,6 +404,7 @@ static void serve(struct server *s) {
     CHECK(pthread_create(&s->signal_thread, NULL, wait_for_signal, s) == 0);
     rpc_server_start(s->rpc);
     mesh_start(s->mesh, s->rpc);
+    gossiper_start(s->gossiper);
     log_start(s);
     loop(s);
     CHECK(pthread_join(s->signal_thread, NULL) == 0);

@@ -3,11 +3,13 @@
  *   server.c     start, the loop, stop
  *   recover.c    open the directory, and build the turn on what it holds
  *   founder.c    a blank node on its way into a cluster
+ *   gossiper.c   gossip, which finds the others' addresses
  *   lobby.c      requests that came before there was a turn
  *   ports.c      what the turn asks of the world
  *   handlers.c   what clients and nodes ask of this one, on gRPC's threads
  *   report.c     what this node knows of its cluster, for people
- *   operator.c   what operators ask: who the members are, and to change them */
+ *   operator.c   what operators ask: who the members are, and to change them
+ *   steward.c    what a leader changes of them by itself */
 #ifndef PHALANX_SERVER_WIRING_H
 #define PHALANX_SERVER_WIRING_H
 
@@ -15,8 +17,10 @@
 #include "founding/founding.h"
 #include "kv/kv.h"
 #include "rpc/rpc.h"
+#include "server/autopilot.h"
 #include "server/commit_watch.h"
 #include "server/forwarder.h"
+#include "server/gossiper.h"
 #include "server/inbox.h"
 #include "server/lobby.h"
 #include "server/log_writer.h"
@@ -59,6 +63,19 @@ struct founder_write {
     char label[ADDRESS_BYTES_MAX];     /* CLUSTER, kept from then on */
 };
 
+/* What a leader does about the members by itself. */
+struct steward {
+    struct autopilot pilot;
+    struct turn_order order; /* the turn's while `is_ordering` */
+    bool is_ordering;
+    struct log_job job; /* who was removed, on its way to the log's store */
+    struct loop_event noted;
+    uint8_t note[AUTOPILOT_REMOVED_MAX * sizeof(raft_id)];
+    size_t note_len;
+    bool is_noting;
+    bool has_news; /* and it is not on its way */
+};
+
 struct server {
     const struct settings *settings;
     struct kv_directory *directory;
@@ -76,6 +93,7 @@ struct server {
     struct transfers *transfers;
     struct forwarder *forwarder;
     struct mesh *mesh;
+    struct gossiper *gossiper; /* NULL: PEERS tells all addresses */
     struct rpc_server *rpc;
     struct debug_server *debug;
     struct turn *turn; /* NULL: this node belongs to no cluster yet */
@@ -83,13 +101,17 @@ struct server {
     bool is_stopping;
     bool is_leaving; /* removed from its cluster: a stop is on its way */
     pthread_t signal_thread;
-    char address[ADDRESS_BYTES_MAX]; /* where clients and nodes reach this one */
+    /* Where clients and nodes reach this one. Where gossip runs, ":port" until the others have told
+     * at which address they see it. */
+    char address[ADDRESS_BYTES_MAX];
     char http_address[ADDRESS_BYTES_MAX];
+    uint64_t leave_ms; /* when its goodbye must be over; 0: it does not stop */
     uint64_t started_ms;
     char label[NAME_BYTES_MAX]; /* CLUSTER: the stored one of a founded node, else the settings' */
     uint64_t tend_ms;           /* when the mesh is looked after next */
     uint64_t silence_ms;        /* the largest election timeout ever declared before this start */
 
+    struct steward steward;
     struct member_note member_note;
     bool has_been_member;
 
@@ -141,6 +163,7 @@ uint64_t founder_deadline_ms(const struct server *s);
 /* ports.c */
 struct turn_ports server__ports(struct server *s);
 struct mesh_handlers server__mesh_handlers(struct server *s);
+struct gossiper_handlers server__gossiper_handlers(struct server *s);
 
 /* operator.c */
 void server__order_done(struct turn_order *order);
@@ -148,6 +171,13 @@ void server__refuse_order(struct turn_order *order);
 enum status server__on_order(void *context, struct rpc_call *rpc, const struct rpc_order *order,
                              uint64_t wait_ms);
 enum status server__on_members(void *context, struct rpc_call *rpc, uint64_t wait_ms);
+
+/* steward.c */
+MUST_USE enum status steward_init(struct server *s);
+void steward_set_members(struct server *s, const struct raft_configuration *members);
+void steward_tend(struct server *s); /* once a second */
+/* False: it is somebody else's order. */
+bool steward_order_done(struct server *s, const struct turn_order *order);
 
 /* handlers.c */
 void server__refuse_requests(struct turn_events *requests, const char *detail);
