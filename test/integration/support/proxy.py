@@ -33,7 +33,13 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a reset
 # ---- Who dials -----------------------------------------------------------------------------------
 
 def inode_of(port):
-    """Of the socket whose own end is this port on loopback; gRPC's are of the newer family."""
+    """Of the socket whose own end is this port on loopback. The kernel's tables are read in pieces,
+    and a line may slip through while others come and go: it is looked for again."""
+    return next(filter(None, (look_for_inode(port) for _ in range(5))), None)
+
+
+def look_for_inode(port):
+    """In one reading; gRPC's are of the newer family."""
     own_end = f"0100007F:{port:04X}"
     for path in ("/proc/net/tcp6", "/proc/net/tcp"):
         with open(path) as table:
