@@ -36,7 +36,9 @@ build_packages=(
 # clang-format is pinned: another version formats the same style differently.
 test_packages=(
     clang-format-14
+    dnsmasq-base
     e2fsprogs
+    iproute2
     procps
     python3
     python3-grpcio
