@@ -59,7 +59,7 @@ only   | upb/** google/protobuf/** phalanx/** grpc/health/** grpc/reflection/** 
 only   | grpc/**              | src/rpc/** test/unit/** test/bench/** | no gRPC name leaves the room
 only   | sodium.h             | src/gossip/seal.c                     | sealing is done in one file
 only   | ares.h               | src/gossip/dns.c                      | name servers are asked in one file
-only   | civetweb.h           | src/debug/http.c                      | civetweb stays in one file
+only   | civetweb.h           | src/debug/http*.c                     | civetweb stays in its files
 only   | version.h            | **                                    |
 EOT
 )

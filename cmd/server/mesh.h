@@ -30,6 +30,8 @@ struct mesh_handlers {
     /* A node of this node's label is in sight, or something about it is new; it is gone. */
     void (*on_sighted)(void *context, raft_id id, const char *name, uint64_t cluster_id);
     void (*on_silent)(void *context, raft_id id);
+    /* Before the first on_sighted() of a node that was out of sight. */
+    void (*on_met)(void *context, const char *name);
     void (*on_founding)(void *context, raft_id from, struct bytes bytes);
     /* A member of a cluster that has committed something asks this blank node to join it. */
     void (*on_invited)(void *context, uint64_t cluster_id);

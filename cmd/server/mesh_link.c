@@ -125,10 +125,12 @@ static void tell_sighting(struct mesh_link *link) {
     bool is_known = link->gate.state == GATE_OPEN || link->gate.state == GATE_BLANK;
     if (link->is_seen || !is_known)
         return;
-    if (!is_in_sight(link->mesh, link->peer))
+    if (!is_in_sight(link->mesh, link->peer)) {
         log_info("peer found", log_text("peer", link->peer->name),
                  log_hex("identity", link->peer->id),
                  log_hex("cluster_id", link->gate.heard.cluster_id));
+        handlers->on_met(handlers->context, link->peer->name);
+    }
     link->is_seen = true;
     handlers->on_sighted(handlers->context, link->peer->id, link->peer->name,
                          link->gate.heard.cluster_id);

@@ -1,6 +1,7 @@
 #include "log.h"
 #include "server/wiring.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,8 +69,7 @@ static void follow_membership(struct server *s, const struct raft_configuration 
 
 static void port_members(void *context, const struct raft_configuration *configuration) {
     struct server *s = context;
-    log_info("members", log_u64("count", configuration->count),
-             log_u64("index", configuration->index));
+    server__chronicle_members(s, configuration);
     mesh_set_configuration(s->mesh, configuration);
     founder_committed(s);
     steward_set_members(s, configuration);
@@ -78,6 +78,10 @@ static void port_members(void *context, const struct raft_configuration *configu
 
 static void port_transfer(void *context, struct turn_transfer *transfer) {
     struct server *s = context;
+    const char *name = mesh_name(s->mesh, transfer->peer);
+    server__tell(s, DEBUG_INFO, "snapshot",
+                 "%s is sent a snapshot up to index %" PRIu64 ": the log no longer reaches it",
+                 name ? name : "a member", transfer->index);
     transfers_send(s->transfers, transfer, s->status.term, mesh_address(s->mesh, transfer->peer));
 }
 
@@ -91,6 +95,8 @@ static void port_install_done(void *context, struct turn_install *install, enum 
     if (status == STATUS_OK) {
         state_release(s->states, s->turn_state);
         s->turn_state = state_hold(s->states);
+        server__tell(s, DEBUG_INFO, "snapshot", "a snapshot up to index %" PRIu64 " was installed",
+                     install->index);
     }
     transfers_done(s->transfers, install, status);
 }
@@ -132,29 +138,6 @@ static void port_snapshot(void *context, struct turn_snapshot *snapshot) {
     snapshots_start(s->snapshots, snapshot);
 }
 
-static void log_leader(const struct node_status *was, const struct node_status *is) {
-    bool is_news = is->leader != was->leader && is->leader != 0 && is->role != NODE_LEADER;
-    if (is_news)
-        log_info("follows a leader", log_u64("term", is->term), log_text("leader", is->leader_name),
-                 log_u64("index", is->last_index));
-    if (was->role == NODE_LEADER && is->role != NODE_LEADER)
-        log_info("leads no more", log_u64("term", is->term), log_u64("index", is->last_index));
-}
-
-static void log_changes(const struct node_status *was, const struct node_status *is) {
-    log_leader(was, is);
-    if (is->role != was->role && is->role == NODE_LEADER)
-        log_info("became leader", log_u64("term", is->term), log_u64("index", is->last_index));
-    if (is->disk_is_full && !was->disk_is_full)
-        log_warn("the disk is nearly full: writes are refused", log_u64("term", is->term),
-                 log_u64("index", is->last_index));
-    if (!is->disk_is_full && was->disk_is_full)
-        log_info("the disk has room again", log_u64("index", is->last_index));
-    if (is->damaged_records > was->damaged_records)
-        log_error("a damaged record was read", log_u64("damaged", is->damaged_records),
-                  log_u64("applied_index", is->applied_index));
-}
-
 static void port_publish(void *context, const struct node_status *status) {
     struct server *s = context;
     struct node_status is = *status;
@@ -166,7 +149,7 @@ static void port_publish(void *context, const struct node_status *status) {
     struct node_status was = s->status;
     s->status = is;
     CHECK(pthread_mutex_unlock(&s->status_mutex) == 0);
-    log_changes(&was, &is);
+    server__chronicle(s, &was, &is);
     if (was.leader != is.leader || was.role != is.role)
         s->reporter.due_ms = 0;
     s->leader_changes_total += is.leader != 0 && is.leader != s->last_leader;
@@ -220,8 +203,14 @@ static void on_sighted(void *context, raft_id id, const char *name, uint64_t clu
     founder_sighted(context, id, name, cluster_id);
 }
 
+static void on_met(void *context, const char *name) {
+    struct server *s = context;
+    server__tell(s, DEBUG_INFO, "peer_found", "%s is in sight", name);
+}
+
 static void on_silent(void *context, raft_id id) {
     struct server *s = context;
+    server__tell(s, DEBUG_WARN, "peer_lost", "%s is out of sight", mesh_name(s->mesh, id));
     founder_silent(s, id);
     if (s->turn)
         turn_peer_lost(s->turn, id);
@@ -252,6 +241,7 @@ static void on_rolled_back(void *context) {
 struct mesh_handlers server__mesh_handlers(struct server *s) {
     return (struct mesh_handlers){.context = s,
                                   .on_sighted = on_sighted,
+                                  .on_met = on_met,
                                   .on_silent = on_silent,
                                   .on_founding = on_founding,
                                   .on_invited = on_invited,

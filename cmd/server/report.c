@@ -153,6 +153,20 @@ static void add_peers(struct server *s, const struct raft_configuration *members
     }
 }
 
+/* For people, who look for a name at its place. */
+static void sort_peers(struct node_report *report) {
+    for (size_t i = 2; i < report->member_count; i++)
+        for (size_t at = i; at > 1; at--) {
+            struct node_member *left = &report->members[at - 1];
+            struct node_member *right = &report->members[at];
+            if (strcmp(left->name, right->name) <= 0)
+                break;
+            struct node_member swapped = *left;
+            *left = *right;
+            *right = swapped;
+        }
+}
+
 static void fill_trips(struct node_report *report) {
     struct node_digest *self = &report->members[0].digest;
     self->trip_count = 0;
@@ -218,6 +232,7 @@ static void fill(struct server *s, const struct node_status *status, uint64_t no
         add_peers(s, members);
     else
         add_those_in_sight(s);
+    sort_peers(report);
     fill_trips(report);
     fill_cluster(s, members);
     if (s->turn)
@@ -232,6 +247,7 @@ void reporter_tend(struct server *s, uint64_t now_ms) {
         return;
     reporter->due_ms = now_ms + REPORT_MS;
     server__read_status(s, &status);
+    server__chronicle_syncs(s);
     fill(s, &status, now_ms);
     reporter->reports++;
     CHECK(pthread_mutex_lock(&reporter->mutex) == 0);

@@ -219,6 +219,7 @@ static void log_start(const struct server *s) {
              log_u64("applied_index", s->meta.applied_index), log_text("address", s->address),
              log_u64("debug_port", (uint64_t)debug_server_port(s->debug)),
              log_text("data_dir", s->settings->data_dir));
+    server__tell(s, DEBUG_INFO, "start", "%s started, version %s", identity->name, PHALANX_VERSION);
 }
 
 /* ---- Without a turn -------------------------------------------------------------------------- */
@@ -385,6 +386,7 @@ static void stop(struct server *s) {
     rpc_server_free(s->rpc);
     take_last(s); /* of every link */
     debug_server_free(s->debug);
+    s->debug = NULL; /* what still happens is for the log alone */
     scrubber_free(s->scrubber);
     state_writer_free(s->state_writer);
     log_writer_free(s->log_writer);

@@ -7,6 +7,7 @@
  *   lobby.c      requests that came before there was a turn
  *   ports.c      what the turn asks of the world
  *   handlers.c   what clients and nodes ask of this one, on gRPC's threads
+ *   chronicle.c  what happens to this node
  *   report.c     what this node knows of its cluster, for people
  *   operator.c   what operators ask: who the members are, and to change them
  *   steward.c    what a leader changes of them by itself */
@@ -148,6 +149,14 @@ struct server_call {
 struct kv_state_options server__state_options(const struct settings *settings);
 MUST_USE enum status server__open_stores(struct server *s);
 MUST_USE enum status server__make_turn(struct server *s);
+
+/* chronicle.c */
+void server__tell(const struct server *s, enum debug_level level, const char *kind,
+                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+void server__chronicle(struct server *s, const struct node_status *was,
+                       const struct node_status *is);
+void server__chronicle_members(struct server *s, const struct raft_configuration *members);
+void server__chronicle_syncs(struct server *s);
 
 /* founder.c */
 MUST_USE enum status founder_new(struct server *s);

@@ -1,9 +1,10 @@
 /* The debug room: shows. An HTTP server for people, probes and Prometheus; it only reads a
  * published copy of the node's status, so that nothing asked here can hold up the loop.
  *
- *     /              the dashboard (page/), live; for who does not accept gzip, a list of these
- * paths /health        200 while the process is sound, leader or not; says what it waits for /ready
- * 200 only while the node is ready to serve, else 503 /debug/status  the status as JSON
+ *     /              the dashboard, live; without gzip a list of these
+ *     /health        200 while the process is sound, leader or not; says what it waits for
+ *     /ready         200 only while the node is ready to serve, else 503
+ *     /debug/status  the status as JSON
  *     /debug/events  the status once a second and the timeline, as server-sent events
  *     /metrics       the same for Prometheus
  *
@@ -55,6 +56,12 @@
 
 struct debug_server;
 
+/* What happens to a node, for its timeline. */
+enum debug_level { DEBUG_INFO, DEBUG_WARN, DEBUG_ERROR };
+
+/* Of an event's text, with its final zero; a longer one is cut. */
+#define DEBUG_EVENT_BYTES_MAX ((size_t)256)
+
 /* Borrowed for the call to debug_server_new(); `context` until debug_server_free(). */
 struct debug_server_config {
     const char *address; /* host:port; "[::]:8080" is dual-stack; port 0: a free one */
@@ -80,6 +87,11 @@ MUST_USE enum status debug_server_new(const struct debug_server_config *config,
 
 /* The bound port, for addresses with port 0. */
 int debug_server_port(const struct debug_server *server);
+
+/* Add an event to the timeline. `kind` is a constant of the list above; `text` is a sentence
+ * without a full stop, copied. Any thread; waits for nobody. */
+void debug_tell(struct debug_server *server, enum debug_level level, const char *kind,
+                const char *text);
 
 /* Stops listening, lets running answers end, joins the threads. */
 void debug_server_free(struct debug_server *server);

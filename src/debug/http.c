@@ -1,10 +1,13 @@
-/* The one file that knows civetweb: its own build with IPv6, without TLS, CGI and files.
+/* The server: what is asked for, and by which thread it is answered. With http_answer.c, the files
+ * that know civetweb: our own build of it, with IPv6, without TLS, CGI and files.
  *
- * A worker thread serves one connection from accept to close, so nothing here waits: connections
- * are not kept alive, requests must arrive within REQUEST_TIMEOUT_MS, bodies are not read, and an
- * answer is made first and then written, for 2 s at most. */
-#include "debug/assets.h"
+ * A worker thread serves one connection from accept to close. So nothing here waits but streams,
+ * which are fewer than the workers: connections are not kept alive, requests must arrive within
+ * REQUEST_TIMEOUT_MS, bodies are not read, and a client that does not take its answer for so long
+ * is given up. */
 #include "debug/debug.h"
+#include "debug/http_answer.h"
+#include "debug/hub.h"
 #include "debug/pages.h"
 
 #include "log.h"
@@ -19,36 +22,19 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* How many slow clients it takes to keep a probe waiting, and for how long. */
-#define WORKERS "8"
+/* Beside the streams: how many slow clients it takes to keep a probe waiting, and for how long. */
+#define SPARE_WORKERS 32
 #define REQUEST_TIMEOUT_MS "2000"
 
-#define HEAD_BYTES_MAX ((size_t)1024)
+#define STREAM_PATH "/debug/events"
+
+/* Between two statuses on a stream, and when something has happened. */
+#define STREAM_INTERVAL_MS 1000
+#define STREAM_HURRY_MS 100
+
 #define LISTEN_BYTES_MAX (ADDRESS_BYTES_MAX + 16)
 #define REASON_BYTES_MAX ((size_t)256)
-
-#define SECURITY_HEADERS \
-    "X-Content-Type-Options: nosniff\r\n" \
-    "X-Frame-Options: DENY\r\n" \
-    "Referrer-Policy: no-referrer\r\n" \
-    "Cross-Origin-Resource-Policy: same-origin\r\n"
-
-/* What is asked for once is old a second later. */
-#define PAGE_HEADERS \
-    "Cache-Control: no-store\r\n" \
-    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
-
-/* The dashboard may load and call what comes from here, and nothing else. Its files are kept by
- * browsers and asked for again, since the next release has others of the same names. */
-#define ASSET_HEADERS \
-    "Cache-Control: no-cache\r\n" \
-    "Vary: Accept-Encoding\r\n" \
-    "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; base-uri 'none'; " \
-    "form-action 'none'\r\n"
-
-#define TEXT_TYPE "text/plain; charset=utf-8"
-#define JSON_TYPE "application/json"
-#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+#define STATUS_EVENT_BYTES_MAX (DEBUG_PAGE_BYTES_MAX + 64)
 
 struct debug_server {
     struct mg_context *web;
@@ -61,6 +47,7 @@ struct debug_server {
      * a fresh copy. UINT64_MAX before the first. */
     _Atomic uint64_t epoch_ms;
     pthread_t starter;
+    struct hub hub;
     char reason[REASON_BYTES_MAX]; /* why it did not start, in civetweb's words; the starter's */
 };
 
@@ -74,11 +61,11 @@ struct page {
 };
 
 static const struct page pages[] = {
-    {"/", TEXT_TYPE, debug__print_index, NULL},
-    {"/health", JSON_TYPE, debug__print_health, debug__is_sound},
-    {"/ready", JSON_TYPE, debug__print_ready, debug__is_ready},
-    {"/debug/status", JSON_TYPE, debug__print_status, NULL},
-    {"/metrics", METRICS_TYPE, debug__print_metrics, NULL},
+    {"/", HTTP_TEXT, debug__print_index, NULL},
+    {"/health", HTTP_JSON, debug__print_health, debug__is_sound},
+    {"/ready", HTTP_JSON, debug__print_ready, debug__is_ready},
+    {"/debug/status", HTTP_JSON, debug__print_status, NULL},
+    {"/metrics", HTTP_METRICS, debug__print_metrics, NULL},
 };
 
 #define PAGE_COUNT (sizeof pages / sizeof pages[0])
@@ -93,6 +80,7 @@ void debug__print_index(const struct debug_view *view, struct text_writer *w) {
         text_put(w, pages[i].path);
         text_put(w, "\n");
     }
+    text_put(w, STREAM_PATH "\n");
 }
 
 static const struct page *find_page(const char *path) {
@@ -108,6 +96,12 @@ static const struct page *find_page(const char *path) {
 static uint64_t clock_ms(void) {
     struct timespec now = {0};
     (void)clock_gettime(CLOCK_BOOTTIME, &now); /* exists on every Linux */
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t unix_ms(void) {
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* exists on every Linux */
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
@@ -138,112 +132,77 @@ static void take_view(struct debug_server *server, struct debug_view *ret_view) 
 
 /* ---- Answers ------------------------------------------------------------------------------- */
 
-struct answer {
-    int code;
-    const char *type;
-    struct bytes body;
-    const struct debug_asset *asset; /* NULL: it is none */
-};
-
-static void put_date(struct text_writer *w) {
-    char date[64] = "";
-    time_t now = time(NULL);
-    struct tm utc = {0};
-    (void)gmtime_r(&now, &utc); /* on failure the zeros show */
-    strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
-    text_put(w, date);
-}
-
-static void put_asset_headers(const struct debug_asset *asset, struct text_writer *w) {
-    text_put(w, ASSET_HEADERS "Content-Encoding: gzip\r\nETag: ");
-    text_put(w, asset->etag);
-    text_put(w, "\r\n");
-}
-
-static void put_head(struct mg_connection *connection, const struct answer *answer,
-                     struct text_writer *w) {
-    text_put(w, "HTTP/1.1 ");
-    text_put_u64(w, (uint64_t)answer->code);
-    text_put(w, " ");
-    text_put(w, mg_get_response_code_text(connection, answer->code));
-    text_put(w, "\r\n");
-    put_date(w);
-    text_put(w, "Content-Type: ");
-    text_put(w, answer->type);
-    text_put(w, "\r\nContent-Length: ");
-    text_put_u64(w, answer->body.len);
-    text_put(w, answer->code == 405 ? "\r\nAllow: GET, HEAD\r\n" : "\r\n");
-    if (answer->asset)
-        put_asset_headers(answer->asset, w);
-    else
-        text_put(w, PAGE_HEADERS);
-    text_put(w, SECURITY_HEADERS "Connection: close\r\n\r\n");
-}
-
-/* False too for a request that could not be read. */
-static bool is_method(const struct mg_connection *connection, const char *method) {
-    const struct mg_request_info *request = mg_get_request_info(connection);
-    return request && request->request_method && strcmp(request->request_method, method) == 0;
-}
-
-static int send_answer(struct mg_connection *connection, const struct answer *answer) {
-    char text[HEAD_BYTES_MAX];
-    struct text_writer w = text_writer_of(text, sizeof text);
-    put_head(connection, answer, &w);
-    CHECK(!w.is_cut);
-    /* A client that is gone needs no answer. */
-    if (mg_write(connection, text, w.len) > 0 && !is_method(connection, "HEAD"))
-        (void)mg_write(connection, answer->body.data, answer->body.len);
-    /* Or civetweb would read, for as long as it takes, a body that nobody wants. */
-    mg_disable_connection_keep_alive(connection);
-    return answer->code;
-}
-
-static int send_text(struct mg_connection *connection, int code, const char *text) {
-    const struct answer answer = {.code = code, .type = TEXT_TYPE, .body = bytes_of_text(text)};
-    return send_answer(connection, &answer);
-}
-
 static int send_page(struct mg_connection *connection, const struct page *page) {
     struct debug_view view;
     char *body = malloc(DEBUG_PAGE_BYTES_MAX);
     if (!body)
-        return send_text(connection, 503, "no memory\n");
+        return debug__http_send_text(connection, 503, "no memory\n");
     struct text_writer w = text_writer_of(body, DEBUG_PAGE_BYTES_MAX);
     take_view(mg_get_user_data(mg_get_context(connection)), &view);
     page->print(&view, &w);
     CHECK(!w.is_cut);
-    const struct answer answer = {
+    const struct http_answer answer = {
         .code = !page->is_ok || page->is_ok(&view) ? 200 : 503,
         .type = page->type,
         .body = bytes_of(body, w.len),
     };
-    int code = send_answer(connection, &answer);
+    int code = debug__http_send(connection, &answer);
     free(body);
     return code;
 }
 
-/* ---- The dashboard ------------------------------------------------------------------------- */
+/* ---- Streams ------------------------------------------------------------------------------- */
 
-static bool has_header(struct mg_connection *connection, const char *name, const char *part) {
-    const char *value = mg_get_header(connection, name);
-    return value && strstr(value, part);
+/* The status as one server-sent event. Its page ends with a line feed: one more ends the event. */
+static void print_status_event(void *context, struct text_writer *w) {
+    struct debug_view view;
+    take_view(context, &view);
+    text_put(w, "event: status\ndata: ");
+    debug__print_status(&view, w);
+    text_put(w, "\n");
 }
 
-static int send_asset(struct mg_connection *connection, const struct debug_asset *asset) {
-    bool is_known = has_header(connection, "If-None-Match", asset->etag);
-    const struct answer answer = {
-        .code = is_known ? 304 : 200,
-        .type = asset->type,
-        .body = is_known ? bytes_of(NULL, 0) : asset->gzip,
-        .asset = asset,
-    };
-    return send_answer(connection, &answer);
+static bool send_event(struct mg_connection *connection, uint64_t run,
+                       const struct timeline_event *event) {
+    char text[TIMELINE_PRINTED_BYTES_MAX];
+    struct text_writer w = text_writer_of(text, sizeof text);
+    timeline_print(run, event, &w);
+    CHECK(!w.is_cut);
+    return debug__http_write(connection, bytes_of(text, w.len));
 }
 
-/* Programs that do not say that they speak gzip, such as curl, get what there is as text. */
-static bool takes_assets(struct mg_connection *connection) {
-    return has_header(connection, "Accept-Encoding", "gzip");
+static bool send_piece(struct mg_connection *connection, struct hub *hub,
+                       const struct hub_piece *piece) {
+    if (piece->has_event)
+        return send_event(connection, hub->timeline.run, &piece->event);
+    bool is_sent = debug__http_write(connection, bytes_of(piece->page->text, piece->page->len));
+    hub_release(hub, piece->page);
+    return is_sent;
+}
+
+/* Until the client or the server goes. */
+static int send_stream(struct mg_connection *connection) {
+    struct debug_server *server = mg_get_user_data(mg_get_context(connection));
+    const struct http_answer head = {.code = 200, .type = HTTP_EVENTS, .is_open = true};
+    struct hub_cursor cursor;
+    struct hub_piece piece;
+    if (debug__http_is_method(connection, "HEAD"))
+        return debug__http_send(connection, &head);
+    if (!hub_enter(&server->hub, mg_get_header(connection, "Last-Event-ID"), &cursor))
+        return debug__http_send_text(connection, 503, "too many streams are open\n");
+    int code = debug__http_send(connection, &head);
+    bool is_alive = true;
+    while (is_alive && hub_next(&server->hub, &cursor, &piece))
+        is_alive = send_piece(connection, &server->hub, &piece);
+    hub_leave(&server->hub);
+    return code;
+}
+
+void debug_tell(struct debug_server *server, enum debug_level level, const char *kind,
+                const char *text) {
+    struct timeline_event event = {.unix_ms = unix_ms(), .level = level, .kind = kind};
+    snprintf(event.text, sizeof event.text, "%s", text);
+    hub_tell(&server->hub, &event);
 }
 
 /* ---- Callbacks ----------------------------------------------------------------------------- */
@@ -253,21 +212,23 @@ static int on_request(struct mg_connection *connection) {
     const char *path = mg_get_request_info(connection)->local_uri;
     const struct page *page = find_page(path);
     const struct debug_asset *asset = debug__find_asset(path);
-    if (!is_method(connection, "GET") && !is_method(connection, "HEAD"))
-        return send_text(connection, 405, "only GET and HEAD are allowed\n");
-    if (asset && takes_assets(connection))
-        return send_asset(connection, asset);
-    if (!page && asset)
-        return send_text(connection, 406, "this file is sent to those who accept gzip\n");
-    if (!page)
-        return send_text(connection, 404, "there is no such path; / lists them\n");
-    return send_page(connection, page);
+    if (!debug__http_is_method(connection, "GET") && !debug__http_is_method(connection, "HEAD"))
+        return debug__http_send_text(connection, 405, "only GET and HEAD are allowed\n");
+    if (strcmp(path, STREAM_PATH) == 0)
+        return send_stream(connection);
+    /* Programs that do not say that they speak gzip, such as curl, get what there is as text. */
+    if (asset && debug__http_has(connection, "Accept-Encoding", "gzip"))
+        return debug__http_send_asset(connection, asset);
+    if (page)
+        return send_page(connection, page);
+    return asset ? debug__http_send_text(connection, 406, "this file is sent as gzip only\n")
+                 : debug__http_send_text(connection, 404, "there is no such path; / lists them\n");
 }
 
 /* What civetweb refuses by itself, such as a malformed request. 0: it is answered. */
 static int on_error(struct mg_connection *connection, int code, const char *reason) {
     (void)reason; /* may quote the request */
-    send_text(connection, code, "the request cannot be served\n");
+    debug__http_send_text(connection, code, "the request cannot be served\n");
     return 0;
 }
 
@@ -297,11 +258,13 @@ static struct mg_context *start_web(struct debug_server *server, const char *lis
         .http_error = on_error,
         .log_message = on_message,
     };
+    char workers[16];
+    snprintf(workers, sizeof workers, "%d", HUB_STREAMS_MAX + SPARE_WORKERS);
     const char *options[] = {
         "listening_ports",
         listen,
         "num_threads",
-        WORKERS,
+        workers,
         "request_timeout_ms",
         REQUEST_TIMEOUT_MS,
         "enable_keep_alive",
@@ -367,8 +330,16 @@ enum status debug_server_new(const struct debug_server_config *config,
     server->starter = pthread_self();
     atomic_init(&server->epoch_ms, UINT64_MAX);
     snprintf(server->region, sizeof server->region, "%s", config->region ? config->region : "");
+    hub_init(&server->hub,
+             &(struct hub_config){.print = print_status_event,
+                                  .print_bytes_max = STATUS_EVENT_BYTES_MAX,
+                                  .context = server,
+                                  .interval_ms = STREAM_INTERVAL_MS,
+                                  .hurry_ms = STREAM_HURRY_MS},
+             unix_ms());
     enum status status = start(server, config->address);
     if (status != STATUS_OK) {
+        hub_close(&server->hub);
         free(server);
         return status;
     }
@@ -386,7 +357,9 @@ int debug_server_port(const struct debug_server *server) {
 void debug_server_free(struct debug_server *server) {
     if (!server)
         return;
+    hub_stop(&server->hub);
     mg_stop(server->web);
     mg_exit_library();
+    hub_close(&server->hub);
     free(server);
 }

@@ -90,7 +90,7 @@ class DebugTest(unittest.TestCase):
         self.assertTrue(status["node"]["ready"])
 
     def test_sends_each_type_and_the_security_headers(self):
-        types = {"/": "text/plain", "/health": "application/json", "/ready": "application/json",
+        types = {"/health": "application/json", "/ready": "application/json",
                  "/debug/status": "application/json", "/metrics": "text/plain; version=0.0.4"}
         for path, wanted in types.items():
             headers = self.get(path)[1]
@@ -141,15 +141,103 @@ class DebugTest(unittest.TestCase):
             self.assertIn(b"nosniff", answer)
         self.assertEqual(self.get("/health")[0], 200)
 
-    def test_answers_a_probe_behind_slow_clients(self):
-        slow = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(8)]
-        for connection in slow:
-            connection.sendall(b"GET /hea")
+    def test_cuts_off_who_sends_no_request(self):
+        for begun in (b"", b"GET /hea"):
+            with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+                connection.sendall(begun)
+                while connection.recv(65536):
+                    pass
+
+    # ---- Streams ---------------------------------------------------------------------------------
+
+    def stream(self, last_id=None):
+        """An open stream of events as a file of lines."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        last = f"Last-Event-ID: {last_id}\r\n" if last_id else ""
+        connection.sendall(f"GET /debug/events HTTP/1.1\r\nHost: x\r\n{last}\r\n".encode())
+        lines = connection.makefile("r", encoding="utf-8", newline="\n")
+        connection.close()  # the file keeps it open
+        self.addCleanup(lines.close)
+        return lines
+
+    @staticmethod
+    def head(lines):
+        return list(iter(lambda: lines.readline().strip(), ""))
+
+    @staticmethod
+    def event(lines):
+        """The next one, as a dictionary of its fields."""
+        fields = iter(lambda: lines.readline().rstrip("\n"), "")
+        return dict(line.split(": ", 1) for line in fields)
+
+    def events_until_status(self, lines):
+        """Those of the timeline before the next status."""
+        events = []
+        while (event := self.event(lines))["event"] == "timeline":
+            events.append(event)
+        return events, json.loads(event["data"])
+
+    def test_streams_the_timeline_and_the_status_once_a_second(self):
+        lines = self.stream()
+        head = self.head(lines)
+        self.assertTrue(head[0].startswith("HTTP/1.1 200 "))
+        self.assertIn("Content-Type: text/event-stream; charset=utf-8", head)
+        events, status = self.events_until_status(lines)
+        told = [json.loads(event["data"]) for event in events]
+        self.assertEqual([event["id"] for event in events], [event["id"] for event in told])
+        self.assertEqual(told[0]["kind"], "start")
+        self.assertIn({"kind": "leader", "level": "info"},
+                      [{"kind": event["kind"], "level": event["level"]} for event in told])
+        self.assertEqual(status["node_id"], "node-1")
+        began = time.monotonic()
+        self.assertEqual(self.event(lines)["event"], "status")
+        self.assertEqual(self.event(lines)["event"], "status")
+        self.assertGreater(time.monotonic() - began, 0.9)
+
+    def test_resumes_after_the_last_event(self):
+        lines = self.stream()
+        self.head(lines)
+        events, _ = self.events_until_status(lines)
+        self.assertGreater(len(events), 1)
+        for last, wanted in ((events[0]["id"], events[1:]), (events[-1]["id"], []),
+                             ("1-1", events)):
+            lines = self.stream(last)
+            self.head(lines)
+            self.assertEqual(self.events_until_status(lines)[0], wanted)
+
+    def test_opens_so_many_streams_and_no_more(self):
+        streams = []
+        while len(streams) < 200:
+            lines = self.stream()
+            if "503" in self.head(lines)[0]:
+                break
+            streams.append(lines)
+        self.assertEqual(len(streams), 64)
+        for lines in streams:
+            lines.close()
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if "200" in self.head(self.stream())[0]:
+                return
+        self.fail("streams that were closed are still counted")
+
+    def health_seconds(self):
         began = time.monotonic()
         self.assertEqual(self.get("/health")[0], 200)
-        self.assertLess(time.monotonic() - began, 5)
-        for connection in slow:
+        return time.monotonic() - began
+
+    def test_answers_a_probe_beside_streams_and_stuck_clients(self):
+        streams = [self.stream() for _ in range(50)]
+        for lines in streams:
+            self.head(lines)
+        stuck = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(10)]
+        for connection in stuck:
+            connection.sendall(b"GET /hea")
+        seconds = sorted(self.health_seconds() for _ in range(11))
+        for connection in stuck:
             connection.close()
+        self.assertLess(seconds[0], 0.05)
+        self.assertLess(seconds[-1], 1)  # on a machine that is busy
 
     def test_does_not_share_its_port(self):
         with tempfile.TemporaryDirectory() as folder:

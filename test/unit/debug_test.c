@@ -395,8 +395,9 @@ static void follows_the_text_format(void **state) {
 
 static void lists_the_other_paths(void **state) {
     (void)state;
-    assert_string_equal(print(debug__print_index), "phalanx 1.2.3, node node-0\n\n"
-                                                   "/health\n/ready\n/debug/status\n/metrics\n");
+    assert_string_equal(print(debug__print_index),
+                        "phalanx 1.2.3, node node-0\n\n"
+                        "/health\n/ready\n/debug/status\n/metrics\n/debug/events\n");
 }
 
 static void listens_on_both_families_for_the_ipv6_wildcard(void **state) {

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "server/digest.h"
 #include "server/loop_event.h"
 #include "server/mesh.h"
 #include "server/mesh_parts.h"
@@ -34,6 +35,7 @@ struct node {
     char address[64];
     size_t sighted_count;
     size_t silent_count;
+    size_t met_count;
     bool is_rolled_back;
 };
 
@@ -47,6 +49,11 @@ static void on_sighted(void *context, raft_id id, const char *name, uint64_t clu
 static void on_silent(void *context, raft_id id) {
     (void)id;
     ((struct node *)context)->silent_count++;
+}
+
+static void on_met(void *context, const char *name) {
+    (void)name;
+    ((struct node *)context)->met_count++;
 }
 
 static void on_founding(void *context, raft_id from, struct bytes bytes) {
@@ -80,6 +87,7 @@ static enum status make_mesh(struct node *n) {
         .writer = n->writer,
         .handlers = {.context = n,
                      .on_sighted = on_sighted,
+                     .on_met = on_met,
                      .on_silent = on_silent,
                      .on_founding = on_founding,
                      .on_invited = on_invited,
@@ -246,6 +254,7 @@ static void is_open_once_each_remembers_the_other(void **state) {
     says(&other, link, 3, "other:1", true);
     RUN_UNTIL(&n, mesh_is_open(n.mesh, OTHER));
     assert_int_equal(n.sighted_count, 1);
+    assert_int_equal(n.met_count, 1);
     assert_string_equal(mesh_address(n.mesh, OTHER), "other:1");
     assert_int_equal(mesh_find(n.mesh, "other"), OTHER);
     leaves(&other);
@@ -452,6 +461,74 @@ static void notes_that_make_no_sense_are_damage(void **state) {
     }
 }
 
+/* ---- Talk ------------------------------------------------------------------------------------ */
+
+static void send_note(const struct peer_link *link, const void *data, size_t len) {
+    assert_int_equal(rpc_link_send_bytes(link->link, RPC_BYTES_NOTE, bytes_of(data, len)),
+                     STATUS_OK);
+}
+
+static void learns_what_a_node_says_of_itself(void **state) {
+    struct node n;
+    struct other other;
+    struct node_member member = {0};
+    struct node_digest digest = {.region = "lhr", .role = NODE_FOLLOWER, .term = 9};
+    uint8_t note[1 + DIGEST_BYTES_MAX] = {MESH_DIGEST};
+    size_t len = 1 + digest_encode(&digest, note + 1, DIGEST_BYTES_MAX);
+    start(&n, *state);
+    mesh_describe(n.mesh, OTHER, &member);
+    assert_true(member.digest_age_ms == NODE_UNKNOWN && member.silent_ms == NODE_UNKNOWN);
+    struct peer_link *link = connects(&other, &n);
+    says(&other, link, 3, "other:1", true);
+    RUN_UNTIL(&n, mesh_is_open(n.mesh, OTHER));
+    send_note(link, note, len - 1); /* cut off */
+    note[0] = 200;                  /* of a later version */
+    send_note(link, note, len);
+    note[0] = MESH_DIGEST;
+    send_note(link, note, len);
+    RUN_UNTIL(&n, (mesh_describe(n.mesh, OTHER, &member), member.digest_age_ms != NODE_UNKNOWN));
+    assert_string_equal(member.digest.region, "lhr");
+    assert_int_equal(member.digest.term, 9);
+    assert_true(member.is_connected);
+    assert_true(member.silent_ms != NODE_UNKNOWN);
+    leaves(&other);
+    RUN_UNTIL(&n, n.silent_count == 1);
+    mesh_describe(n.mesh, OTHER, &member);
+    assert_false(member.is_connected);
+    assert_int_equal(member.digest.term, 9); /* the last that was heard */
+    stop(&n);
+}
+
+static void measures_the_way_to_a_node_and_back(void **state) {
+    struct node n;
+    struct other other;
+    struct node_member member = {0};
+    struct node_digest digest = {0};
+    start(&n, *state);
+    struct peer_link *link = connects(&other, &n);
+    says(&other, link, 3, "other:1", true);
+    RUN_UNTIL(&n, mesh_is_open(n.mesh, OTHER));
+    uint8_t ping[9] = {MESH_PING, 1, 2, 3};
+    send_note(link, ping, sizeof ping);
+    RUN_UNTIL_SEEN(&n, &other.peer, other.peer.raw[0] == MESH_PONG);
+    assert_memory_equal(other.peer.raw + 1, ping + 1, 8);
+    mesh_tell(n.mesh, &digest);
+    RUN_UNTIL_SEEN(&n, &other.peer, other.peer.raw[0] == MESH_PING);
+    mesh_describe(n.mesh, OTHER, &member);
+    assert_true(member.trip_us == NODE_UNKNOWN);
+    uint8_t pong[9] = {MESH_PONG, 255, 255, 255, 255, 255, 255, 255, 255}; /* not yet sent */
+    send_note(link, pong, sizeof pong);
+    memcpy(pong + 1, other.peer.raw + 1, 8);
+    send_note(link, pong, sizeof pong);
+    RUN_UNTIL(&n, (mesh_describe(n.mesh, OTHER, &member), member.trip_us != NODE_UNKNOWN));
+    assert_in_range(member.trip_us, 1, (uint64_t)PATIENCE_MS * 1000);
+    leaves(&other);
+    RUN_UNTIL(&n, n.silent_count == 1);
+    mesh_describe(n.mesh, OTHER, &member);
+    assert_true(member.trip_us == NODE_UNKNOWN);
+    stop(&n);
+}
+
 static int set_up_all(void **state) {
     (void)state;
     rpc_init();
@@ -567,6 +644,8 @@ int main(void) {
         MESH_TEST(who_moves_is_dialled_elsewhere_at_once),
         MESH_TEST(a_member_that_gossip_forgot_is_dialled_on),
         MESH_TEST(no_more_are_found_than_there_is_room_for),
+        MESH_TEST(learns_what_a_node_says_of_itself),
+        MESH_TEST(measures_the_way_to_a_node_and_back),
     };
     return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
 }

@@ -86,6 +86,8 @@ static void on_bytes(void *context, struct rpc_link *link, enum rpc_bytes_kind k
     struct peer *peer = context;
     pthread_mutex_lock(&peer->lock);
     find(peer, link)->bytes_count++;
+    memset(peer->raw, 0, sizeof peer->raw);
+    memcpy(peer->raw, bytes.data, bytes.len < sizeof peer->raw ? bytes.len : sizeof peer->raw);
     snprintf(peer->bytes, sizeof peer->bytes, "%d:%.*s", (int)kind,
              (int)(bytes.len < 200 ? bytes.len : 200), (const char *)bytes.data);
     pthread_cond_broadcast(&peer->changed);

@@ -34,7 +34,8 @@ struct peer {
     size_t up_count; /* links that came up, ever */
     size_t down_count;
     struct peer_link *links[PEER_LINKS_MAX]; /* in the order they came up */
-    char bytes[256];                         /* the newest */
+    char bytes[256];                         /* the newest, as a text: kind:bytes */
+    uint8_t raw[200];                        /* likewise, as they are, the rest zeros */
     size_t payload_bytes;                    /* of all appends */
 };
 
