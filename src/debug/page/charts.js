@@ -11,14 +11,14 @@ const style = getComputedStyle(document.documentElement);
 const color = (name) => style.getPropertyValue(name).trim();
 
 const CHARTS = [
-  { title: 'Writes', unit: perSecond, series: [['leader', (model) => model.traffic.writesPerS]] },
-  { title: 'Reads', unit: perSecond, series: [['all nodes', (model) => model.traffic.readsPerS]] },
-  { title: 'Commit latency', unit: milliseconds, series: [
+  { title: 'Writes', unit: perSecond, least: 10, series: [['leader', (model) => model.traffic.writesPerS]] },
+  { title: 'Reads', unit: perSecond, least: 10, series: [['all nodes', (model) => model.traffic.readsPerS]] },
+  { title: 'Commit latency', unit: milliseconds, least: 1, series: [
     ['p99', (model) => model.traffic.commitP99Ms], ['p50', (model) => model.traffic.commitP50Ms]] },
-  { title: 'Log sync', unit: milliseconds, series: [
+  { title: 'Log sync', unit: milliseconds, least: 1, series: [
     ['p99 here', (model) => model.status.latency_ms.sync_p99]] },
-  { title: 'Memory', unit: bytes, series: [['here', (model) => model.status.node.memory_bytes]] },
-  { title: 'Disk', unit: bytes, series: [
+  { title: 'Memory', unit: bytes, least: 1e6, series: [['here', (model) => model.status.node.memory_bytes]] },
+  { title: 'Disk', unit: bytes, least: 1e6, series: [
     ['log and state here', (model) => model.viewer.log_file_bytes + model.viewer.state_file_bytes],
     ['log', (model) => model.viewer.log_file_bytes]] },
 ];
@@ -62,9 +62,9 @@ function axes(unit) {
   ];
 }
 
-// From zero, so that heights can be compared, and never flat.
-function scaleFromZero(_, low, high) {
-  return [0, Math.max(high ?? 0, 1e-3) * 1.15];
+// From zero, so that heights can be compared, and to `least` at least: noise is no mountain.
+function scaleFromZero(least) {
+  return (_, low, high) => [0, Math.max((high ?? 0) * 1.15, least)];
 }
 
 function seriesOf({ series }) {
@@ -103,7 +103,7 @@ function createChart(chart, first) {
     padding: [10, 6, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'charts' } },
-    scales: { y: { range: scaleFromZero }, x: { range: (_, low, high) => [Math.min(low ?? 0, (high ?? 0) - 60), high ?? 0] } },
+    scales: { y: { range: scaleFromZero(chart.least) }, x: { range: (_, low, high) => [Math.min(low ?? 0, (high ?? 0) - 60), high ?? 0] } },
     axes: axes(chart.unit),
     series: seriesOf(chart),
     hooks: { setCursor: [(u) => showReadout(readout, chart, columns(), u.cursor.idx ?? null)] },

@@ -97,14 +97,9 @@ export function showLive(atMs) {
 
 // Where else the same can be seen: the other nodes' own pages.
 function otherPages(model) {
-  const addresses = (model ? model.nodes : [])
+  return (model ? model.nodes : [])
     .filter((node) => !node.self && node.http_address)
-    .map((node) => [node.id, node.http_address]);
-  return addresses.map(([id, address]) => {
-    const link = element('a', { href: `http://${address}/` });
-    setText(link, id);
-    return link;
-  });
+    .map((node) => element('a', { href: `http://${node.http_address}/` }, node.id));
 }
 
 // `model` is the last one, or null.
@@ -115,6 +110,8 @@ export function showLost(reason, model) {
   byId('health').dataset.tone = 'unknown';
   setText(byId('health-word'), 'Unknown');
   const text = `${since ? `What you see is of ${since}` : 'Nothing to show'}: ${reason}. Trying again.`;
+  const line = byId('health-text');
+  if (line.firstChild.textContent === text) return; // or it would be read out at each try
   const pages = otherPages(model).flatMap((link, i) => [i ? ', ' : ' Elsewhere: ', link]);
-  byId('health-text').replaceChildren(text, ...pages);
+  line.replaceChildren(text, ...pages);
 }

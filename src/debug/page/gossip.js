@@ -30,6 +30,7 @@ export function createGossip() {
   const update = createTable(byId('gossip'), columns, (member) => `${member.id} ${member.address}`);
   return function show({ status }) {
     update(status.gossip.members);
+    byId('gossip').hidden = status.gossip.members.length === 0;
     setText(byId('gossip-note'), note(status.gossip));
   };
 }

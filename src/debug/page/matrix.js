@@ -52,6 +52,7 @@ export function createMatrix() {
   byId('matrix').append(element('thead', {}, head), body);
   return function update({ nodes }) {
     const largest = largestOf(nodes);
+    byId('matrix').style.setProperty('--columns', nodes.length + 1);
     updateHead(head, nodes);
     keep(body, nodes, (node) => node.identity, () => element('tr'),
       (row, from) => updateRow(row, from, nodes, largest));

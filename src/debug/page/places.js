@@ -4,7 +4,6 @@
 import { ASPECT, isKnownRegion, project } from './world.js';
 
 const MAP_WIDTH_MIN = 560;
-const RING_HEIGHT = 330;
 const MARGIN = 14;
 const CHARACTER = { width: 7.3, height: 14 };
 
@@ -33,9 +32,11 @@ function placeOnRing(nodes, width, height) {
   });
 }
 
+const ringHeight = (width) => Math.round(Math.min(Math.max(330, width * 0.47), 420));
+
 export function layOut(nodes, width) {
   const onMap = isOnMap(nodes, width);
-  const height = onMap ? Math.round(width / ASPECT) : RING_HEIGHT;
+  const height = onMap ? Math.round(width / ASPECT) : ringHeight(width);
   const points = onMap ? placeOnMap(nodes, width) : placeOnRing(nodes, width, height);
   return { onMap, width, height, points: new Map(nodes.map((node, i) => [node.identity, points[i]])) };
 }
