@@ -4,6 +4,7 @@
 #   scripts/setup.sh build    what `make build` needs
 #   scripts/setup.sh test     what the tests need on top
 #   scripts/setup.sh fuzz     what the fuzz preset needs on top
+#   scripts/setup.sh browser  what the dashboard's test needs on top; it skips without
 #   scripts/setup.sh          build and test
 #
 # Asks dpkg first and calls apt only for what is missing, so it is quick on a
@@ -51,8 +52,12 @@ fuzz_packages=(
     libclang-rt-14-dev
 )
 
+browser_packages=(
+    chromium
+)
+
 usage() {
-    echo "usage: scripts/setup.sh [build|test|fuzz]" >&2
+    echo "usage: scripts/setup.sh [build|test|fuzz|browser]" >&2
     exit 2
 }
 
@@ -61,6 +66,7 @@ case "${1:-all}" in
     build) wanted=("${build_packages[@]}") ;;
     test) wanted=("${test_packages[@]}") ;;
     fuzz) wanted=("${fuzz_packages[@]}") ;;
+    browser) wanted=("${browser_packages[@]}") ;;
     all) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
     *) usage ;;
 esac

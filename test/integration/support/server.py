@@ -24,6 +24,16 @@ ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 DIE_WITH_THE_TEST = ["setpriv", "--pdeathsig", "KILL"]
 
 
+def group_is_gone(leader):
+    """Whether all processes of a group that we started have ended; takes in those that have."""
+    try:
+        while os.waitpid(-leader, os.WNOHANG) != (0, 0):
+            pass
+        return False
+    except ChildProcessError:
+        return True
+
+
 class Server:
     def __init__(self, story, data_dir, settings):
         self.story = story
@@ -82,17 +92,9 @@ class Server:
     def exit_status(self, seconds=20):
         """Waits for its end; negative: minus the signal that killed it."""
         status = self.process.wait(timeout=seconds)
-        wait_until(self._group_is_gone, seconds, "the end of what traces it")
+        wait_until(lambda: group_is_gone(self.process.pid), seconds, "the end of what traces it")
         self._close_clients()
         return status
-
-    def _group_is_gone(self):
-        try:
-            while os.waitpid(-self.process.pid, os.WNOHANG) != (0, 0):
-                pass
-            return False
-        except ChildProcessError:
-            return True
 
     def send_signal(self, number):
         os.kill(self.process.pid, number)
@@ -117,7 +119,7 @@ class Server:
         except ProcessLookupError:
             pass
         self.process.wait()
-        wait_until(self._group_is_gone, 20, "the end of what traces it")
+        wait_until(lambda: group_is_gone(self.process.pid), 20, "the end of what traces it")
 
     # ---- Talking
 
