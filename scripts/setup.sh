@@ -35,12 +35,14 @@ build_packages=(
 )
 
 # clang-format is pinned: another version formats the same style differently.
+# prometheus brings promtool; its own server need not run.
 test_packages=(
     clang-format-14
     dnsmasq-base
     e2fsprogs
     iproute2
     procps
+    prometheus
     python3
     python3-grpcio
     python3-protobuf

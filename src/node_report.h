@@ -84,12 +84,21 @@ struct node_gossip {
     char address[ADDRESS_BYTES_MAX];
     enum node_gossip_state state;
     uint64_t incarnation;
-    uint64_t last_probe_ms;     /* ago */
-    uint64_t suspicion_left_ms; /* NODE_UNKNOWN: it is not suspected */
+    uint64_t in_state_ms; /* for how long it has been so */
 };
 
 /* More than members: those that wait to be taken in, those that have left. */
 #define NODE_GOSSIP_MAX ((size_t)64)
+
+/* A gRPC method, as it was called here. */
+#define NODE_CODES 17 /* gRPC's, from OK on */
+#define NODE_METHODS_MAX ((size_t)24)
+
+struct node_method {
+    const char *name; /* constant: "phalanx.v1.KVService/Put" */
+    uint64_t codes[NODE_CODES];
+    struct durations_copy durations;
+};
 
 struct node_report {
     uint64_t unix_ms; /* when it was made; 0: never */
@@ -110,8 +119,11 @@ struct node_report {
     struct durations_copy commits; /* proposed to committed; of a leader */
     struct durations_copy syncs;   /* of the log */
     struct durations_copy applies; /* a turn's committed entries */
-    size_t member_count;           /* this node first */
+    size_t method_count;           /* those that were called */
+    struct node_method methods[NODE_METHODS_MAX];
+    size_t member_count; /* this node first */
     struct node_member members[MEMBERS_MAX + 1];
+    uint64_t probe_failures_total;
     uint64_t gossip_health; /* 0: this node is as quick as it should be */
     size_t gossip_count;
     struct node_gossip gossip[NODE_GOSSIP_MAX];

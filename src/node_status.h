@@ -41,6 +41,7 @@ struct node_status {
     uint64_t uptime_ms;
     /* Totals since the start. */
     uint64_t proposals_total;
+    uint64_t proposals_failed_total; /* writes that were refused, or whose fate is open */
     uint64_t reads_total;
     uint64_t elections_total;
     uint64_t messages_sent_total;

@@ -337,6 +337,10 @@ bool gossiper_has_left(const struct gossiper *g) {
     return status.has_left;
 }
 
+const struct gossip *gossiper_machine(const struct gossiper *g) {
+    return g ? g->machine : NULL;
+}
+
 const struct gossip_member *gossiper_find(const struct gossiper *g, raft_id id) {
     return g ? gossip_find(g->machine, id) : NULL;
 }

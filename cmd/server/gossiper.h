@@ -64,6 +64,9 @@ void gossiper_tell(struct gossiper *g, const char *label);
 void gossiper_leave(struct gossiper *g);
 bool gossiper_has_left(const struct gossiper *g);
 
+/* The machine, for who reads it; NULL: gossip does not run. Until the loop goes on. */
+const struct gossip *gossiper_machine(const struct gossiper *g);
+
 /* What it knows of a node; NULL: nothing. Until the loop goes on. */
 const struct gossip_member *gossiper_find(const struct gossiper *g, raft_id id);
 

@@ -209,6 +209,41 @@ static void fill_settings(struct server *s) {
     report->unix_ms = clock_unix_ms();
 }
 
+/* ---- Gossip ---------------------------------------------------------------------------------- */
+
+static enum node_gossip_state gossip_state_of(enum gossip_state state) {
+    switch (state) {
+    case GOSSIP_ALIVE: return NODE_ALIVE;
+    case GOSSIP_SUSPECT: return NODE_SUSPECT;
+    case GOSSIP_DEAD: return NODE_DEAD;
+    case GOSSIP_LEFT: return NODE_LEFT;
+    }
+    return NODE_DEAD;
+}
+
+static void fill_gossip_member(const struct gossip_member *member, uint64_t now_ms,
+                               struct node_gossip *to) {
+    *to = (struct node_gossip){.state = gossip_state_of(member->state),
+                               .incarnation = member->incarnation,
+                               .in_state_ms = now_ms - member->since_ms};
+    snprintf(to->name, sizeof to->name, "%s", member->meta.name);
+    snprintf(to->address, sizeof to->address, "%s", member->meta.raft_address);
+}
+
+static void fill_gossip(struct server *s, uint64_t now_ms) {
+    const struct gossip *gossip = gossiper_machine(s->gossiper);
+    struct node_report *report = &s->reporter.report;
+    struct gossip_status status;
+    report->gossip_count = 0;
+    if (!gossip)
+        return;
+    gossip_status(gossip, &status);
+    report->gossip_health = status.local_health;
+    report->probe_failures_total = status.counts.probes_failed;
+    for (size_t i = 0; i < gossip_count(gossip) && report->gossip_count < NODE_GOSSIP_MAX; i++)
+        fill_gossip_member(gossip_at(gossip, i), now_ms, &report->gossip[report->gossip_count++]);
+}
+
 /* ---- A report -------------------------------------------------------------------------------- */
 
 static void fill(struct server *s, const struct node_status *status, uint64_t now_ms) {
@@ -235,6 +270,8 @@ static void fill(struct server *s, const struct node_status *status, uint64_t no
     sort_peers(report);
     fill_trips(report);
     fill_cluster(s, members);
+    fill_gossip(s, now_ms);
+    report->method_count = rpc_server_read_use(s->rpc, report->methods, NODE_METHODS_MAX);
     if (s->turn)
         report->step_downs_total = turn_raft(s->turn)->step_downs_total;
     report->leader_changes_total = s->leader_changes_total;

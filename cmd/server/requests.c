@@ -1,9 +1,16 @@
 /* Clients' requests: admitted, waiting, answered. */
 #include "server/parts.h"
 
+/* Of a write: a precondition that did not hold is an answer like others. */
+static bool is_failure(enum status status) {
+    return status != STATUS_OK && status != STATUS_PRECONDITION;
+}
+
 static void reply(struct turn *t, struct turn_request *request, struct kv_response response) {
     if (!kv_request_is_write(request->request))
         response.is_not_applied = false; /* says something of writes only */
+    else
+        t->status.proposals_failed_total += is_failure(response.status);
     t->ports->reply(t->ports->context, request, &response);
 }
 

@@ -29,7 +29,7 @@
  *   the matrix; null without a connection.
  * - `log` is one scale: first kept entry, what the state on disk holds (`snapshot`), applied,
  *   committed, last.
- * - `gossip.members[].state`: alive, suspect, dead, left.
+ * - `gossip.members[].state`: alive, suspect, dead, left; `in_state_ms`: for how long.
  *
  * /debug/events is a stream of server-sent events. At once and then once a second
  *

@@ -112,8 +112,7 @@ static void put_gossip_member(struct debug_json *j, const struct node_gossip *me
     debug__json_text(j, "address", member->address);
     debug__json_text(j, "state", gossip_state_name(member->state));
     debug__json_u64(j, "incarnation", member->incarnation);
-    debug__json_known(j, "last_probe_ms", member->last_probe_ms);
-    debug__json_known(j, "suspicion_left_ms", member->suspicion_left_ms);
+    debug__json_u64(j, "in_state_ms", member->in_state_ms);
     debug__json_close(j, '}');
 }
 

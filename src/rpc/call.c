@@ -37,6 +37,7 @@ static void on_arrival(struct rpc__event *event, bool is_ok) {
     }
     /* First the next one: calls must never wait inside gRPC for somebody to take them. */
     rpc__call_arm(call->queue, call->method);
+    rpc__use_begin(call);
     rpc__method(call->method)->on_call(call);
 }
 
@@ -158,6 +159,7 @@ static size_t answer_ops(struct rpc_call *call, const struct rpc__answer *answer
 
 /* All in one batch; when it has started, the call may be in use again. */
 static void send(struct rpc_call *call, const struct rpc__answer *answer) {
+    rpc__use_end(call, answer->code);
     grpc_op ops[4];
     struct rpc__ending ending;
     size_t count = answer_ops(call, answer, ops);

@@ -10,7 +10,7 @@
 #include "bytes.h"
 #include "check.h"
 #include "kv/kv.h"
-#include "node_status.h"
+#include "node_report.h"
 #include "raft/raft.h"
 #include "status.h"
 
@@ -388,6 +388,10 @@ void rpc_server_set_leader(struct rpc_server *server, const char *address);
 
 /* Whether the health service says SERVING (for "" and for each service). Any thread. */
 void rpc_server_set_serving(struct rpc_server *server, bool is_serving);
+
+/* What was called since the start, `max` methods at most; returns how many. Any thread. */
+size_t rpc_server_read_use(const struct rpc_server *server, struct node_method *methods,
+                           size_t max);
 
 /* Take no new requests (they see UNAVAILABLE, and health says NOT_SERVING); those in flight go on,
  * but snapshot streams are told to end. Returns at once. */

@@ -7,6 +7,7 @@
  *   link.h     streams between nodes
  *   call.c     calls: armed, arrived, answered
  *   method.c   the methods, by path
+ *   use.c      how often they are called, and how long they take
  *   kv_service.c, cluster_service.c, health.c, reflection.c   what they do
  *   member_service.c   orders that change the members
  *   forward.c  requests handed on to another node
@@ -155,6 +156,12 @@ struct rpc__guard {
     bool is_suspicious; /* the last tick marked what the connections had received */
 };
 
+/* Counted by whichever queue's thread answers. */
+struct rpc__use {
+    _Atomic uint64_t codes[NODE_CODES];
+    struct durations durations;
+};
+
 struct rpc_server {
     struct rpc_handlers handlers;
     size_t user_bytes;
@@ -170,6 +177,7 @@ struct rpc_server {
     atomic_size_t in_flight; /* KV requests accepted and not yet answered; at most REQUESTS_MAX */
     /* Bodies of answers that their callers have not taken; but for small ones, REPLY_BYTES_MAX. */
     atomic_size_t reply_bytes;
+    struct rpc__use uses[RPC__METHOD_COUNT];
     atomic_int snapshots; /* open streams of each kind */
     atomic_int installs;
     atomic_int reflections;
@@ -264,6 +272,7 @@ struct rpc_call {
     size_t reply_bytes; /* what it adds to server->reply_bytes */
 
     grpc_call *grpc;
+    uint64_t begun_us; /* when it arrived */
     gpr_timespec deadline;
     grpc_metadata_array metadata;
     grpc_call_details details; /* RPC__UNKNOWN only */
@@ -298,6 +307,10 @@ void rpc__call_return(struct rpc_call *call, const struct rpc__answer *answer);
 void rpc__call_answer_returned(struct rpc_call *call);
 /* The room's own refusal: not applied, for certain. */
 void rpc__call_refuse(struct rpc_call *call, grpc_status_code code, const char *detail);
+
+/* It has arrived; its answer is being sent. Queue's thread. */
+void rpc__use_begin(struct rpc_call *call);
+void rpc__use_end(struct rpc_call *call, grpc_status_code code);
 
 /* A copy that lives as long as this use of the call. */
 const char *rpc__call_keep_detail(struct rpc_call *call, const char *detail);

@@ -144,8 +144,7 @@ static void fill_report(struct node_report *report) {
                                              .address = "10.0.0.2:7946",
                                              .state = NODE_ALIVE,
                                              .incarnation = 4,
-                                             .last_probe_ms = 310,
-                                             .suspicion_left_ms = NODE_UNKNOWN};
+                                             .in_state_ms = 31000};
 }
 
 static int lead_node(void **state) {
@@ -273,6 +272,11 @@ static void fill_largest(struct node_report *report) {
     static const struct node_digest digest = {.role = NODE_LEADER, .trip_count = MEMBERS_MAX};
     report->member_count = MEMBERS_MAX + 1;
     report->gossip_count = NODE_GOSSIP_MAX;
+    report->method_count = NODE_METHODS_MAX;
+    for (size_t i = 0; i < NODE_METHODS_MAX; i++) {
+        memset(&report->methods[i], 1, sizeof report->methods[i]);
+        report->methods[i].name = "phalanx.v1.AServiceWithALongName/AMethodWithALongName";
+    }
     for (size_t i = 0; i < report->member_count; i++) {
         struct node_member *member = &report->members[i];
         *member = (struct node_member){.identity = i, .feeding = NODE_SNAPSHOT, .digest = digest};
@@ -369,26 +373,79 @@ static void gives_each_metric_help_and_type(void **state) {
     contains("\nphalanx_store_size_bytes 2097152\n");
 }
 
+static bool ends_with(const char *text, const char *ending) {
+    size_t len = strlen(text);
+    size_t ending_len = strlen(ending);
+    return len > ending_len && strcmp(text + len - ending_len, ending) == 0;
+}
+
 /* promtool's rules, as far as they concern us. */
+static void check_type(const char *name, const char *type) {
+    assert_true(strcmp(type, "counter") == 0 || strcmp(type, "gauge") == 0 ||
+                strcmp(type, "histogram") == 0);
+    assert_int_equal(ends_with(name, "_total"), strcmp(type, "counter") == 0);
+    if (strcmp(type, "histogram") == 0)
+        assert_true(ends_with(name, "_seconds"));
+}
+
 static void follows_the_text_format(void **state) {
     (void)state;
+    char name[96] = "";
     print(debug__print_metrics);
-    char name[64] = "";
     for (char *at = strtok(page, "\n"); at; at = strtok(NULL, "\n")) {
-        assert_int_equal(sscanf(at, "# HELP %63s", name), 1);
-        assert_int_equal(at[strlen(at) - 1], '.');
-        at = strtok(NULL, "\n");
-        char typed[64] = "";
+        char typed[96] = "";
         char type[16] = "";
-        assert_int_equal(sscanf(at, "# TYPE %63s %15s", typed, type), 2);
-        assert_string_equal(typed, name);
-        size_t len = strlen(name);
-        bool is_total = len > 6 && strcmp(name + len - 6, "_total") == 0;
-        assert_string_equal(type, is_total ? "counter" : "gauge");
-        at = strtok(NULL, "\n");
-        assert_memory_equal(at, name, len);
-        assert_true(at[len] == ' ' || at[len] == '{');
+        if (sscanf(at, "# HELP %95s", name) == 1) {
+            assert_int_equal(at[strlen(at) - 1], '.');
+            at = strtok(NULL, "\n");
+            assert_int_equal(sscanf(at, "# TYPE %95s %15s", typed, type), 2);
+            assert_string_equal(typed, name);
+            check_type(name, type);
+            continue;
+        }
+        assert_memory_equal(at, name, strlen(name)); /* no sample without its head */
+        assert_non_null(strchr(" {_", at[strlen(name)]));
+        assert_true(strrchr(at, ' ')[1] >= '0' && strrchr(at, ' ')[1] <= '9');
     }
+}
+
+static void counts_each_bucket_with_those_below(void **state) {
+    (void)state;
+    view.report.commits.counts[0] = 2; /* up to 1 us */
+    view.report.commits.counts[2] = 3; /* up to 3 us */
+    view.report.commits.counts[DURATIONS_BUCKETS - 1] = 1;
+    view.report.commits.sum_us = 17000005;
+    print(debug__print_metrics);
+    contains("phalanx_commit_duration_seconds_bucket{le=\"0.000001\"} 2\n"
+             "phalanx_commit_duration_seconds_bucket{le=\"0.000002\"} 2\n"
+             "phalanx_commit_duration_seconds_bucket{le=\"0.000004\"} 5\n");
+    contains("phalanx_commit_duration_seconds_bucket{le=\"16.777216\"} 5\n"
+             "phalanx_commit_duration_seconds_bucket{le=\"+Inf\"} 6\n"
+             "phalanx_commit_duration_seconds_sum 17.000005\n"
+             "phalanx_commit_duration_seconds_count 6\n");
+    contains("\nphalanx_raft_proposals_committed_total 6\n");
+}
+
+static void tells_peers_methods_and_states_apart(void **state) {
+    (void)state;
+    struct node_method *method = &view.report.methods[0];
+    view.report.method_count = 1;
+    method->name = "phalanx.v1.KVService/Put";
+    method->codes[0] = 7;
+    method->codes[14] = 2;
+    method->durations.counts[3] = 9;
+    print(debug__print_metrics);
+    contains("\nphalanx_raft_peer_match_index{peer=\"node-1\"} 1290\n"
+             "phalanx_raft_peer_match_index{peer=\"node-2\"} 0\n");
+    contains("\nphalanx_raft_peer_rtt_seconds{peer=\"node-1\"} 0.160250\n#");
+    contains("\nphalanx_grpc_server_handled_total"
+             "{method=\"phalanx.v1.KVService/Put\",code=\"OK\"} 7\n"
+             "phalanx_grpc_server_handled_total"
+             "{method=\"phalanx.v1.KVService/Put\",code=\"UNAVAILABLE\"} 2\n#");
+    contains("\nphalanx_grpc_server_handling_seconds_bucket"
+             "{le=\"0.000004\",method=\"phalanx.v1.KVService/Put\"} 9\n");
+    contains("\nphalanx_gossip_members{state=\"alive\"} 1\n"
+             "phalanx_gossip_members{state=\"suspect\"} 0\n");
 }
 
 /* ---- The rest ------------------------------------------------------------------------------ */
@@ -453,6 +510,8 @@ int main(void) {
         TEST(is_unsound_once_the_loop_stands_still),
         TEST(gives_each_metric_help_and_type),
         TEST(follows_the_text_format),
+        TEST(counts_each_bucket_with_those_below),
+        TEST(tells_peers_methods_and_states_apart),
         TEST(lists_the_other_paths),
         TEST(listens_on_both_families_for_the_ipv6_wildcard),
         TEST(puts_commas_between_values_only),

@@ -15,9 +15,7 @@ const columns = [
   { name: 'id', head: 'member', cell: (member) => member.id },
   { name: 'state', head: 'state', cell: (member) => ({ text: member.state, ...STATES[member.state] }) },
   { name: 'incarnation', head: 'incarnation', isNumber: true, cell: (member) => count(member.incarnation) },
-  { name: 'probe', head: 'last probe', isNumber: true,
-    cell: (member) => (member.last_probe_ms === null ? UNKNOWN : `${ago(member.last_probe_ms)} ago`) },
-  { name: 'suspicion', head: 'declared dead in', isNumber: true, cell: (member) => ago(member.suspicion_left_ms) },
+  { name: 'since', head: 'so for', isNumber: true, cell: (member) => ago(member.in_state_ms) },
   { name: 'address', head: 'address', cell: (member) => member.address || UNKNOWN },
 ];
 
