@@ -5,6 +5,7 @@
 #   scripts/setup.sh test     what the tests need on top
 #   scripts/setup.sh fuzz     what the fuzz preset needs on top
 #   scripts/setup.sh browser  what the dashboard's test needs on top; it skips without
+#   scripts/setup.sh runtime  what the built programs need, in an image
 #   scripts/setup.sh          build and test
 #
 # Asks dpkg first and calls apt only for what is missing, so it is quick on a
@@ -46,6 +47,7 @@ test_packages=(
     python3
     python3-grpcio
     python3-protobuf
+    python3-yaml
     strace
 )
 
@@ -58,8 +60,17 @@ browser_packages=(
     chromium
 )
 
+runtime_packages=(
+    libc-ares2
+    libgrpc29
+    libisal2
+    liblmdb0
+    libsodium23
+    tini
+)
+
 usage() {
-    echo "usage: scripts/setup.sh [build|test|fuzz|browser]" >&2
+    echo "usage: scripts/setup.sh [build|test|fuzz|browser|runtime]" >&2
     exit 2
 }
 
@@ -69,6 +80,7 @@ case "${1:-all}" in
     test) wanted=("${test_packages[@]}") ;;
     fuzz) wanted=("${fuzz_packages[@]}") ;;
     browser) wanted=("${browser_packages[@]}") ;;
+    runtime) wanted=("${runtime_packages[@]}") ;;
     all) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
     *) usage ;;
 esac

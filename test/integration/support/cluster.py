@@ -8,18 +8,15 @@ import shutil
 import signal
 import socket
 import string
-import time
 
 from support.client import CallFailed
+from support.group import Group, names_of
 from support.links import Links
-from support.proto import cluster as messages
 from support.server import Server
 from support.story import expect
 
 # The election timeout, one to two times 600 ms, leaves a loaded machine some room.
 TIMINGS = {"TICK_MS": 50, "ELECTION": 12, "HEARTBEAT": 3}
-
-LIMIT_S = 60
 
 
 class Port:
@@ -112,14 +109,14 @@ class Node(Server):
         self.port.end()
 
 
-class Cluster:
+class Cluster(Group):
     """`size` nodes, none started yet; settings as in their environment."""
 
     def __init__(self, story, size, **settings):
         self.story = story
         self.links = Links()
         story.at_end(self.links.end)
-        self.nodes = collections.OrderedDict()
+        super().__init__(collections.OrderedDict())
         settings = {**TIMINGS, **settings}
         for name in string.ascii_lowercase[:size]:
             self.nodes[name] = Node(self, name, dict(settings))
@@ -136,15 +133,6 @@ class Cluster:
         if node is other:
             return other.front
         return self.links.lead_to(other.name, other.port.number, source=node.name)
-
-    def __iter__(self):
-        return iter(self.nodes.values())
-
-    def __getitem__(self, name):
-        return self.nodes[name]
-
-    def others(self, *nodes):
-        return [node for node in self if node not in nodes]
 
     def end(self):
         """Before the story does."""
@@ -174,13 +162,13 @@ class Cluster:
     # ---- The network
 
     def cut(self, some, others):
-        self.links.cut(_names(some), _names(others))
+        self.links.cut(names_of(some), names_of(others))
 
     def separate(self, some, others):
-        self.links.separate(_names(some), _names(others))
+        self.links.separate(names_of(some), names_of(others))
 
     def hole(self, sources, targets):
-        self.links.hole(_names(sources), _names(targets))
+        self.links.hole(names_of(sources), names_of(targets))
 
     def isolate(self, *nodes):
         self.separate(nodes, self.others(*nodes))
@@ -188,90 +176,7 @@ class Cluster:
     def slow(self, milliseconds, nodes=None):
         """Whatever goes between these and others."""
         nodes = nodes or list(self)
-        self.links.slow(_names(nodes), list(self.nodes), milliseconds)
+        self.links.slow(names_of(nodes), list(self.nodes), milliseconds)
 
     def heal(self):
         self.links.heal(list(self.nodes), list(self.nodes))
-
-    # ---- Looking at it
-
-    def statuses(self):
-        """By name; None: no answer."""
-        return {node.name: node.ask_status() for node in self}
-
-    def wait(self, condition, what, seconds=LIMIT_S):
-        """Until condition(statuses) gives something true, which is returned."""
-        end = time.monotonic() + seconds
-        while True:
-            statuses = self.statuses()
-            value = condition(statuses)
-            if value:
-                return value
-            expect(time.monotonic() < end, f"not within {seconds} s: {what}:", _show(statuses))
-            time.sleep(0.02)
-
-    def find_leader(self, statuses):
-        """Its name, if most nodes of these statuses follow it."""
-        return _leader_of(statuses, list(self.nodes))
-
-    def leader(self, among=None, seconds=LIMIT_S):
-        """The node that leads, and that most of all nodes follow in the same term. `among`: wait
-        until it is one of these."""
-        names = _names(among or self)
-        name = self.wait(lambda statuses: _leader_of(statuses, names), "a leader", seconds)
-        return self.nodes[name]
-
-    def wait_until_all_follow(self, nodes=None, seconds=LIMIT_S):
-        """Until these have one leader, and each of them says so."""
-        names = _names(nodes or self)
-
-        def follow(statuses):
-            leader = _leader_of(statuses, list(self.nodes))
-            return leader and all(_leader_seen_by(statuses[name], statuses[leader])
-                                  for name in names) and leader
-        return self.nodes[self.wait(follow, "that all follow a leader", seconds)]
-
-    def wait_level(self, nodes=None, seconds=LIMIT_S):
-        """Until these have applied the same, all that there is, and hold the same state: its
-        status. Nobody may be writing."""
-        names = _names(nodes or self)
-
-        def is_level(statuses):
-            those = [statuses[name] for name in names]
-            if not all(those):
-                return None
-            indexes = {index for status in those
-                       for index in (status.applied_index, status.commit_index, status.last_index)}
-            return those if len(indexes) == 1 else None
-        those = self.wait(is_level, "that all are level", seconds)
-        expect(len({status.state_hash for status in those}) == 1,
-               "different states at one index:", those)
-        return those[0]
-
-    def identities(self):
-        """cluster_id and identity of each node that answers."""
-        return {name: (status.cluster_id, status.identity)
-                for name, status in self.statuses().items() if status}
-
-
-def _names(nodes):
-    return [node if isinstance(node, str) else node.name for node in nodes]
-
-
-def _leader_seen_by(status, leader):
-    return status is not None and (status.term, status.leader_id) == (leader.term, leader.node_id)
-
-
-def _leader_of(statuses, names):
-    """Who leads, of these names, as most see it."""
-    leaders = [status for name, status in statuses.items()
-               if status and status.role == messages.ROLE_LEADER and name in names]
-    for leader in sorted(leaders, key=lambda status: -status.term):
-        followers = sum(_leader_seen_by(status, leader) for status in statuses.values())
-        if 2 * followers > len(statuses):
-            return leader.node_id
-    return None
-
-
-def _show(statuses):
-    return "\n".join(f"{name}: {str(status).strip()!r}" for name, status in statuses.items())
