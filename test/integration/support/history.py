@@ -213,7 +213,7 @@ class OneClient:
         self.number = number
         self.chance = chance
         self.nodes = list(clients.cluster)
-        self.connections = {node.name: Client(f"127.0.0.1:{node.port.number}")
+        self.connections = {node.name: Client(node.address)
                             for node in self.nodes}
         self.client_id = chance.getrandbits(63) + 1
         self.sequence = 0
