@@ -1,5 +1,7 @@
 #include "kv/overlay.h"
 
+#include "kv/overlay_index.h"
+
 #include <bsd/sys/queue.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -17,7 +19,8 @@ struct chunk {
 RB_HEAD(tree, kv_overlay_node);
 
 struct kv_overlay {
-    struct tree tree;
+    struct tree tree;              /* in key order */
+    struct kv_overlay_index index; /* by key */
     SLIST_HEAD(, chunk) chunks;
     size_t count;
     size_t bytes;
@@ -42,6 +45,7 @@ enum status kv__overlay_new(struct kv_overlay **ret_overlay) {
 void kv__overlay_free(struct kv_overlay *overlay) {
     if (!overlay)
         return;
+    kv__overlay_index_free(&overlay->index);
     while (!SLIST_EMPTY(&overlay->chunks)) {
         struct chunk *chunk = SLIST_FIRST(&overlay->chunks);
         SLIST_REMOVE_HEAD(&overlay->chunks, link);
@@ -80,31 +84,12 @@ static void *take_memory(struct kv_overlay *overlay, size_t size) {
     return memory;
 }
 
-/* The first node at or after `key`, and in `ret_is_equal` whether it is at it. */
-static struct kv_overlay_node *find_at_or_after(const struct kv_overlay *overlay, struct bytes key,
-                                                bool *ret_is_equal) {
-    struct kv_overlay_node *node = RB_ROOT(&overlay->tree);
-    struct kv_overlay_node *after = NULL;
-    *ret_is_equal = false;
-    while (node) {
-        int order = bytes_compare(key, kv__overlay_key(node));
-        if (order == 0) {
-            *ret_is_equal = true;
-            return node;
-        }
-        if (order < 0)
-            after = node;
-        node = order < 0 ? RB_LEFT(node, link) : RB_RIGHT(node, link);
-    }
-    return after;
-}
-
+/* NULL: no memory. */
 static struct kv_overlay_node *find_or_add(struct kv_overlay *overlay, struct bytes key,
                                            size_t record_len) {
     CHECK(key.len > 0 && key.len <= UINT32_MAX && record_len <= UINT32_MAX);
-    bool is_equal;
-    struct kv_overlay_node *node = find_at_or_after(overlay, key, &is_equal);
-    if (is_equal)
+    struct kv_overlay_node *node = kv__overlay_index_find(&overlay->index, key);
+    if (node || kv__overlay_index_reserve(&overlay->index) != STATUS_OK)
         return node;
     size_t head = align_up(sizeof *node + key.len);
     node = take_memory(overlay, head + record_len);
@@ -117,6 +102,7 @@ static struct kv_overlay_node *find_or_add(struct kv_overlay *overlay, struct by
     node->is_deleted = true;
     memcpy(node->key, key.data, key.len);
     (void)RB_INSERT(tree, &overlay->tree, node); /* no equal key is there */
+    kv__overlay_index_add(&overlay->index, node);
     overlay->count++;
     return node;
 }
@@ -148,14 +134,21 @@ enum status kv__overlay_delete(struct kv_overlay *overlay, struct bytes key) {
 }
 
 const struct kv_overlay_node *kv__overlay_find(const struct kv_overlay *overlay, struct bytes key) {
-    bool is_equal;
-    const struct kv_overlay_node *node = find_at_or_after(overlay, key, &is_equal);
-    return is_equal ? node : NULL;
+    return kv__overlay_index_find(&overlay->index, key);
 }
 
 const struct kv_overlay_node *kv__overlay_seek(const struct kv_overlay *overlay, struct bytes key) {
-    bool is_equal;
-    return find_at_or_after(overlay, key, &is_equal);
+    struct kv_overlay_node *node = RB_ROOT(&overlay->tree);
+    struct kv_overlay_node *after = NULL;
+    while (node) {
+        int order = bytes_compare(key, kv__overlay_key(node));
+        if (order == 0)
+            return node;
+        if (order < 0)
+            after = node;
+        node = order < 0 ? RB_LEFT(node, link) : RB_RIGHT(node, link);
+    }
+    return after;
 }
 
 /* The tree's macro takes a node that it may change; it does not. */
@@ -168,7 +161,7 @@ size_t kv__overlay_count(const struct kv_overlay *overlay) {
 }
 
 size_t kv__overlay_bytes(const struct kv_overlay *overlay) {
-    return overlay->bytes;
+    return overlay->bytes + overlay->count * KV_OVERLAY_INDEX_BYTES;
 }
 
 enum status kv_overlay_each(const struct kv_overlay *overlay, kv_record_visit *visit,

@@ -124,10 +124,10 @@ enum status kv__segment_clear(struct kv_segment *segment, uint64_t from, uint64_
     return status == STATUS_OK ? sync_data(segment) : status;
 }
 
-/* How many zeros go with a write that ends at `end`. */
-static size_t ahead_of(const struct kv_segment *segment, uint64_t end) {
+/* How many zeros go with a write of `len` bytes that ends at `end`. */
+static size_t ahead_of(const struct kv_segment *segment, size_t len, uint64_t end) {
     uint64_t allocated = atomic_load(&segment->reserve.allocated);
-    if (end <= segment->zeroed || end >= allocated)
+    if (end <= segment->zeroed || end >= allocated || len >= KV_SEGMENT_LARGE_BYTES)
         return 0;
     uint64_t left = allocated - end;
     return left < KV_SEGMENT_AHEAD_BYTES ? (size_t)left : KV_SEGMENT_AHEAD_BYTES;
@@ -135,7 +135,7 @@ static size_t ahead_of(const struct kv_segment *segment, uint64_t end) {
 
 enum status kv__segment_write(struct kv_segment *segment, uint64_t offset, uint8_t *memory,
                               size_t len) {
-    size_t ahead = ahead_of(segment, offset + len);
+    size_t ahead = ahead_of(segment, len, offset + len);
     size_t written;
     memset(memory + len, 0, ahead);
     enum status status = write_all(segment->fd, offset, memory, len + ahead, &written);

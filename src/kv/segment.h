@@ -11,6 +11,11 @@
  * frames finds blocks that are in place and no change of the file to make durable with it. */
 #define KV_SEGMENT_AHEAD_BYTES (256 * KIB)
 
+/* From this on a frame is written without: the zeros would be as many bytes again, and the change
+ * of the file, from blocks that are allocated to blocks that are written, is one for many entries.
+ * Both read as zeros after a crash. */
+#define KV_SEGMENT_LARGE_BYTES (2 * KIB)
+
 struct kv_segment {
     struct kv_segment_head head;
     int fd;

@@ -17,9 +17,9 @@ static void keep_last_words(gpr_log_func_args *args) {
         fprintf(stderr, "%s:%d: %s\n", args->file, args->line, args->message);
 }
 
-/* Debian's Abseil is built without NDEBUG, so each of the core's mutexes is followed through a graph
- * that looks for deadlocks: a twentieth of the time that a server takes for a put. It can be told
- * not to, by a function that has a C++ name; a library without it has nothing to be told. */
+/* Debian's Abseil is built without NDEBUG, so each of the core's mutexes is followed through a
+ * graph that looks for deadlocks: a twentieth of the time that a server takes for a put. It can be
+ * told not to, by a function that has a C++ name; a library without it has nothing to be told. */
 static void stop_deadlock_detection(void) {
     enum { IGNORE = 0 };
     static const char name[] =
