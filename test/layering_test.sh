@@ -12,7 +12,7 @@ doors='src/*.h src/raft/raft.h src/kv/kv.h src/founding/founding.h
 pure='assert.h inttypes.h limits.h stdalign.h stdarg.h stdbool.h stddef.h stdint.h stdlib.h
     string.h bsd/sys/** sys/queue.h'
 
-libc="$pure arpa/** ctype.h dirent.h endian.h errno.h fcntl.h float.h getopt.h ifaddrs.h
+libc="$pure arpa/** ctype.h dirent.h dlfcn.h endian.h errno.h fcntl.h float.h getopt.h ifaddrs.h
     linux/** locale.h malloc.h math.h net/** netdb.h netinet/** poll.h pthread.h sched.h
     semaphore.h setjmp.h signal.h spawn.h stdatomic.h stdio.h strings.h sys/** syslog.h
     termios.h threads.h time.h unistd.h wchar.h"
