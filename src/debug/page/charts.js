@@ -100,7 +100,7 @@ function createChart(chart, first) {
   const plot = new uPlot({
     width: Math.max(canvas.clientWidth, 100),
     height: HEIGHT,
-    padding: [10, 6, 0, 0],
+    padding: [10, null, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'charts' } },
     scales: { y: { range: scaleFromZero(chart.least) }, x: { range: (_, low, high) => [Math.min(low ?? 0, (high ?? 0) - 60), high ?? 0] } },

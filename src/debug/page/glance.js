@@ -3,6 +3,8 @@
 import { byId, drawing, element, keep, setAttributes, setText } from './dom.js';
 import { UNKNOWN, clock, count, duration, milliseconds, perSecond, plural } from './format.js';
 
+const NAME_LENGTH_MAX = 11; // in large letters
+
 function showHealth({ health }) {
   byId('health').dataset.tone = health.tone;
   setText(byId('health-word'), health.word);
@@ -12,6 +14,7 @@ function showHealth({ health }) {
 function showLeader({ status, leader }) {
   setText(byId('leader'), status.leader_id || 'none');
   byId('leader').classList.toggle('accent', Boolean(status.leader_id));
+  byId('leader').classList.toggle('is-long', status.leader_id.length > NAME_LENGTH_MAX);
   const place = leader && leader.region ? `in ${leader.region}, ` : '';
   setText(byId('leader-text'), `${status.leader_id ? place : ''}term ${count(status.term)}`);
 }

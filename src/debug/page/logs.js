@@ -50,7 +50,7 @@ function updateBar(node, member, place) {
 
 export function createLogs() {
   const list = byId('logs');
-  const bars = element('div');
+  const bars = element('div', { class: 'log-rows' });
   const scale = element('p', { class: 'log-scale' }, element('span'), element('span'));
   list.append(bars, scale);
   return function update({ nodes }) {

@@ -4,6 +4,8 @@ import { byId, element, keep, setAttributes, setText } from './dom.js';
 import { UNKNOWN, ago, number } from './format.js';
 import { SILENT_MS } from './model.js';
 
+const NAME_LENGTH_MAX = 8;
+
 function cellOf(from, to) {
   if (from === to) return { text: '\u00b7', tone: 'none' };
   if (!from.rtt_ms) return { text: UNKNOWN, tone: 'old', title: `${from.id} was never heard` };
@@ -20,11 +22,22 @@ function share(from, to, largest) {
   return value ? Math.max(value / largest, 0.02) : 0;
 }
 
-function updateRow(row, from, nodes, largest) {
+// Machines' names are long; where each stands in a region of its own, that is as clear.
+function labelsOf(nodes) {
+  const regions = new Set(nodes.map((node) => node.region).filter(Boolean));
+  const isLong = nodes.some((node) => node.id.length > NAME_LENGTH_MAX);
+  return (node) => (isLong && regions.size === nodes.length ? node.region : node.id);
+}
+
+function updateHeading(cell, scope, text, title) {
+  setAttributes(cell, { scope, title });
+  setText(cell, text);
+}
+
+function updateRow(row, from, { nodes, largest, labelOf }) {
   keep(row, [null, ...nodes], (to) => (to ? to.identity : 'head'), (to) => element(to ? 'td' : 'th'), (cell, to) => {
     if (!to) {
-      setAttributes(cell, { scope: 'row' });
-      setText(cell, from.id);
+      updateHeading(cell, 'row', labelOf(from), from.id);
       return;
     }
     const { text, label, tone, title } = cellOf(from, to);
@@ -34,10 +47,9 @@ function updateRow(row, from, nodes, largest) {
   });
 }
 
-function updateHead(head, nodes) {
+function updateHead(head, { nodes, labelOf }) {
   keep(head, [null, ...nodes], (to) => (to ? to.identity : 'head'), (to) => element(to ? 'th' : 'td'), (cell, to) => {
-    setAttributes(cell, { scope: to ? 'col' : null });
-    setText(cell, to ? to.id : '');
+    if (to) updateHeading(cell, 'col', labelOf(to), to.id);
   });
 }
 
@@ -51,10 +63,10 @@ export function createMatrix() {
   const body = element('tbody');
   byId('matrix').append(element('thead', {}, head), body);
   return function update({ nodes }) {
-    const largest = largestOf(nodes);
+    const shown = { nodes, largest: largestOf(nodes), labelOf: labelsOf(nodes) };
     byId('matrix').style.setProperty('--columns', nodes.length + 1);
-    updateHead(head, nodes);
+    updateHead(head, shown);
     keep(body, nodes, (node) => node.identity, () => element('tr'),
-      (row, from) => updateRow(row, from, nodes, largest));
+      (row, from) => updateRow(row, from, shown));
   };
 }

@@ -5,7 +5,7 @@ import { ASPECT, isKnownRegion, project } from './world.js';
 
 const MAP_WIDTH_MIN = 560;
 const MARGIN = 14;
-const CHARACTER = { width: 7.3, height: 14 };
+const CHARACTER = { width: 7.9, height: 14 };
 
 function isOnMap(nodes, width) {
   const regions = new Set(nodes.map((node) => node.region));
