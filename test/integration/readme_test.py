@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.request
 
 from support import Skip, expect, main, test
 from support.readme import NEEDS, README, Session, blocks, matches
@@ -59,7 +60,8 @@ def http_paths_are_those_of_the_server(story):
     listed = [line for line in server.http("/")[1].splitlines() if line.startswith("/")]
     expect([row[0] for row in rows("HTTP")] == ["/", *listed], listed)
     for path, _ in rows("HTTP"):
-        expect(server.http(path)[0] == 200, path)
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.debug_port}{path}", timeout=5) as answer:
+            expect(answer.status == 200, path)  # not read: one of them has no end
 
 
 @test
