@@ -77,8 +77,6 @@ struct node_member {
 };
 
 /* What gossip knows of a node. */
-enum node_gossip_state { NODE_ALIVE, NODE_SUSPECT, NODE_DEAD, NODE_LEFT };
-
 struct node_gossip {
     char name[NAME_BYTES_MAX];
     char address[ADDRESS_BYTES_MAX];

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* As gossip sees a node; nothing of Raft follows from it. */
+enum node_gossip_state { NODE_ALIVE, NODE_SUSPECT, NODE_DEAD, NODE_LEFT };
+
 enum node_role { NODE_FOLLOWER, NODE_CANDIDATE, NODE_LEADER, NODE_LEARNER };
 
 struct node_status {

@@ -13,13 +13,14 @@ static const char *role_of(const struct rpc_member *member) {
 }
 
 /* What nobody told is a dash. */
-static const char *gossip_text(enum rpc_gossip_state state) {
-    switch (state) {
-    case RPC_GOSSIP_UNKNOWN: return "-";
-    case RPC_GOSSIP_ALIVE: return "alive";
-    case RPC_GOSSIP_SUSPECT: return "suspect";
-    case RPC_GOSSIP_DEAD: return "dead";
-    case RPC_GOSSIP_LEFT: return "left";
+static const char *gossip_text(const struct rpc_member *member) {
+    if (!member->has_gossip)
+        return "-";
+    switch (member->gossip) {
+    case NODE_ALIVE: return "alive";
+    case NODE_SUSPECT: return "suspect";
+    case NODE_DEAD: return "dead";
+    case NODE_LEFT: return "left";
     }
     return "-";
 }
@@ -37,8 +38,8 @@ static void print_json_member(struct cli_json *json, const struct rpc_member *me
     cli_json_text(json, "role", role_of(member));
     cli_json_bool(json, "is_voter", member->is_voter);
     cli_json_text(json, "address", member->address);
-    if (member->gossip != RPC_GOSSIP_UNKNOWN)
-        cli_json_text(json, "gossip", gossip_text(member->gossip));
+    if (member->has_gossip)
+        cli_json_text(json, "gossip", gossip_text(member));
     cli_json_text(json, "region", member->region);
     cli_json_text(json, "version", member->version);
     if (member->has_progress) {
@@ -101,8 +102,8 @@ static void print_member(const struct rpc_member *member, const struct widths *w
     char silence[24];
     printf("%-*s  %016" PRIx64 "  %-7s  %-*s  %-7s  %-*s  %-*s  %10s  %8s  %s\n", w->name,
            member->name, (uint64_t)member->id, role_of(member), w->address,
-           or_dash(member->address), gossip_text(member->gossip), w->region,
-           or_dash(member->region), w->version, or_dash(member->version),
+           or_dash(member->address), gossip_text(member), w->region, or_dash(member->region),
+           w->version, or_dash(member->version),
            count_text(match, sizeof match, member->has_progress, member->match_index),
            count_text(lag, sizeof lag, member->has_progress, member->lag),
            silence_text(silence, sizeof silence, member));

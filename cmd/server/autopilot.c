@@ -160,11 +160,23 @@ static struct autopilot_change promote(struct autopilot *a, const struct autopil
 
 /* ---- Replacing ----------------------------------------------------------------------------- */
 
+/* Somebody else who is there bears the name. */
+static bool has_successor(const struct autopilot_view *view, const struct raft_member *member) {
+    for (size_t i = 0; i < view->node_count; i++) {
+        const struct autopilot_node *node = &view->nodes[i];
+        if (node->id != member->id && strcmp(node->name, member->name) == 0 &&
+            (node->is_heard || !raft_configuration_find(view->members, node->id)))
+            return true;
+    }
+    return false;
+}
+
+/* Who is back under its name, with a new directory, will take its own place. */
 static bool is_given_up(struct autopilot *a, const struct autopilot_view *view,
                         const struct raft_member *member) {
     const struct autopilot_node *node = find_node(view, member->id);
     return !is_learner(member) && member->id != view->self && node && node->is_dead &&
-           is_silent_for(a, view, member->id, a->config.dead_ms);
+           is_silent_for(a, view, member->id, a->config.dead_ms) && !has_successor(view, member);
 }
 
 static const struct raft_member *spare(struct autopilot *a, const struct autopilot_view *view) {
@@ -189,17 +201,6 @@ static struct autopilot_change replace(struct autopilot *a, const struct autopil
 }
 
 /* ---- Coming and going ---------------------------------------------------------------------- */
-
-/* Somebody else who is there bears the name. */
-static bool has_successor(const struct autopilot_view *view, const struct raft_member *member) {
-    for (size_t i = 0; i < view->node_count; i++) {
-        const struct autopilot_node *node = &view->nodes[i];
-        if (node->id != member->id && strcmp(node->name, member->name) == 0 &&
-            (node->is_heard || !raft_configuration_find(view->members, node->id)))
-            return true;
-    }
-    return false;
-}
 
 static struct autopilot_change clear(struct autopilot *a, const struct autopilot_view *view) {
     for (size_t i = 0; a->config.joins && i < view->members->count; i++) {

@@ -7,7 +7,8 @@
  *     fallen silent (a wiped directory: the promotion removes its former self), or if there are
  *     fewer voters than are expected and it is one of those expected by name, or none are.
  *  2. A voter that has been dead for `dead_ms` is replaced by a learner that is well, if
- *     `replaces`. Gossip must call it dead as well, where gossip runs.
+ *     `replaces`. Gossip must call it dead as well, where gossip runs, and nobody else bear its
+ *     name: that one will take its place by the first rule.
  *  3. A learner that has fallen silent goes once somebody else bears its name.
  *  4. A connected node of this cluster that is no member comes in as a learner, if `joins`: but not
  *     one that was a member before. Who was removed stays out until an operator adds it.

@@ -4,8 +4,10 @@
 #include "gossip/dns.h"
 #include "gossip/udp.h"
 #include "log.h"
+#include "server/arrivals.h"
 #include "server/clock.h"
 #include "server/loop_event.h"
+#include "server/seed_names.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,26 +26,12 @@
 _Static_assert(GOSSIP_PACKET_BYTES_MAX == UDP_BYTES_MAX, "what is sealed is what is sent");
 _Static_assert(GOSSIP_SEEDS_MAX == DNS_ADDRESSES_MAX, "all that is looked up is asked");
 
-/* A datagram on its way to the loop, opened. */
-struct arrival {
-    struct gossip_address from;
-    size_t len;
-    uint8_t bytes[GOSSIP_PACKET_BYTES_MAX];
-};
-
-/* What threads bring, under the mutex. */
-struct hand_over {
+/* Addresses that were looked up, on their way to the loop. */
+struct looked_up {
     pthread_mutex_t mutex;
-    struct arrival *arrivals; /* GOSSIPER_WAITING_MAX, a ring */
-    size_t first;
+    struct gossip_address list[GOSSIP_SEEDS_MAX];
     size_t count;
-    uint64_t dropped_total;
-    struct gossip_address known[GOSSIP_MEMBERS_MAX + GOSSIP_SEEDS_MAX];
-    size_t known_count;
-    struct gossip_address seeds[GOSSIP_SEEDS_MAX];
-    size_t seed_count;
-    bool has_seeds; /* that the loop has not seen */
-    bool is_posted;
+    bool is_new; /* the loop has not seen them, and is on its way */
     struct loop_event event;
 };
 
@@ -61,79 +49,49 @@ struct gossiper {
     size_t seed_count;
     struct gossip_address observed;
     bool has_observed;
-    struct hand_over in;
+    struct arrivals arrivals;
+    struct loop_event arrived;
+    struct looked_up looked_up;
 };
 
-/* ---- The hand-over ------------------------------------------------------------------------- */
+/* ---- From threads -------------------------------------------------------------------------- */
 
-static void lock(struct gossiper *g) {
-    CHECK(pthread_mutex_lock(&g->in.mutex) == 0);
-}
-
-static void unlock(struct gossiper *g) {
-    CHECK(pthread_mutex_unlock(&g->in.mutex) == 0);
-}
-
-static void take_in(struct loop_event *event);
-
-/* Locked: the loop is to come and look, if it is not on its way. */
-static void call_loop(struct gossiper *g) {
-    if (g->in.is_posted)
-        return;
-    g->in.is_posted = true;
-    inbox_post(g->config.inbox, loop_event_of(&g->in.event, take_in));
-}
-
-static bool is_known(const struct hand_over *in, const struct gossip_address *address) {
-    for (size_t i = 0; i < in->known_count; i++)
-        if (gossip_address_equal(&in->known[i], address))
-            return true;
-    return false;
-}
-
-/* Locked. */
-static bool has_place(const struct hand_over *in, const struct gossip_address *from) {
-    if (in->count < GOSSIPER_STRANGERS_MAX)
-        return true;
-    return in->count < GOSSIPER_WAITING_MAX && is_known(in, from);
-}
+static void take_arrivals(struct loop_event *event);
+static void take_seeds(struct loop_event *event);
 
 /* On the socket's thread. What no key opens goes no further. */
 static void on_datagram(void *context, const struct gossip_address *from, struct bytes bytes) {
     struct gossiper *g = context;
     struct arrival arrival = {.from = *from};
-    bool is_ours = gossip_open(&g->keys, bytes, arrival.bytes, &arrival.len) == STATUS_OK;
-    lock(g);
-    if (is_ours && has_place(&g->in, from)) {
-        g->in.arrivals[(g->in.first + g->in.count++) % GOSSIPER_WAITING_MAX] = arrival;
-        call_loop(g);
-    } else {
-        g->in.dropped_total++;
-    }
-    unlock(g);
+    if (gossip_open(&g->keys, bytes, arrival.bytes, &arrival.len) != STATUS_OK)
+        arrivals_drop(&g->arrivals);
+    else if (arrivals_put(&g->arrivals, &arrival))
+        inbox_post(g->config.inbox, loop_event_of(&g->arrived, take_arrivals));
 }
 
 /* On the thread that looks them up. */
 static void on_addresses(void *context, const struct gossip_address *addresses, size_t count) {
     struct gossiper *g = context;
+    struct looked_up *l = &g->looked_up;
     CHECK(count <= GOSSIP_SEEDS_MAX);
-    lock(g);
-    memcpy(g->in.seeds, addresses, count * sizeof *addresses);
-    g->in.seed_count = count;
-    g->in.has_seeds = true;
-    call_loop(g);
-    unlock(g);
+    CHECK(pthread_mutex_lock(&l->mutex) == 0);
+    memcpy(l->list, addresses, count * sizeof *addresses);
+    l->count = count;
+    bool is_to_call = !l->is_new;
+    l->is_new = true;
+    CHECK(pthread_mutex_unlock(&l->mutex) == 0);
+    if (is_to_call)
+        inbox_post(g->config.inbox, loop_event_of(&l->event, take_seeds));
 }
 
-/* Who may have a place that strangers may not. */
+/* Members and seeds have places that strangers may not take. */
 static void note_known(struct gossiper *g) {
+    struct gossip_address known[ARRIVALS_KNOWN_MAX];
     size_t count = 0;
-    lock(g);
     for (size_t i = 0; i < gossip_count(g->machine); i++)
-        g->in.known[count++] = gossip_at(g->machine, i)->address;
-    memcpy(g->in.known + count, g->seeds, g->seed_count * sizeof g->seeds[0]);
-    g->in.known_count = count + g->seed_count;
-    unlock(g);
+        known[count++] = gossip_at(g->machine, i)->address;
+    memcpy(known + count, g->seeds, g->seed_count * sizeof g->seeds[0]);
+    arrivals_set_known(&g->arrivals, known, count + g->seed_count);
 }
 
 /* ---- The machine's outputs ----------------------------------------------------------------- */
@@ -159,26 +117,33 @@ static void tell_found(struct gossiper *g, const struct gossip_member *member) {
         g->config.handlers.on_found(g->config.handlers.context, member->id, address);
 }
 
+static void tell_lost(struct gossiper *g, const struct gossip_member *member, const char *what) {
+    log_change(member, what);
+    g->config.handlers.on_lost(g->config.handlers.context, member->id);
+}
+
 static void take_change(struct gossiper *g, const struct gossip_change *change) {
     const struct gossip_member *member = gossip_find(g->machine, change->id);
     switch (change->kind) {
-    case GOSSIP_JOINED: log_change(member, "gossip has found a node"); break;
-    case GOSSIP_UPDATED: break;
+    case GOSSIP_JOINED:
+        log_change(member, "gossip has found a node");
+        tell_found(g, member);
+        return;
+    case GOSSIP_UPDATED:
+    case GOSSIP_ALIVE_AGAIN: tell_found(g, member); return;
     case GOSSIP_SUSPECTED: return;
-    case GOSSIP_ALIVE_AGAIN: break;
-    case GOSSIP_DIED: log_change(member, "gossip takes a node for dead"); return;
-    case GOSSIP_GONE: log_change(member, "a node has left"); return;
+    case GOSSIP_DIED: tell_lost(g, member, "gossip takes a node for dead"); return;
+    case GOSSIP_GONE: tell_lost(g, member, "a node has left"); return;
     case GOSSIP_FORGOTTEN:
         g->config.handlers.on_forgotten(g->config.handlers.context, change->id);
         return;
     }
-    tell_found(g, member);
 }
 
 /* Where the others see this node: of interest where it did not say so itself. */
 static void look_at_itself(struct gossiper *g) {
     struct gossip_status status;
-    char address[ADDRESS_BYTES_MAX];
+    char address[ADDRESS_BYTES_MAX], http_address[ADDRESS_BYTES_MAX];
     gossip_status(g->machine, &status);
     bool is_new = status.has_observed &&
                   (!g->has_observed || !gossip_address_equal(&status.observed, &g->observed));
@@ -186,8 +151,9 @@ static void look_at_itself(struct gossiper *g) {
         return;
     g->observed = status.observed;
     g->has_observed = true;
-    if (gossip_address_complete(g->meta.raft_address, &g->observed, address))
-        g->config.handlers.on_observed(g->config.handlers.context, address);
+    if (gossip_address_complete(g->meta.raft_address, &g->observed, address) &&
+        gossip_address_complete(g->meta.http_address, &g->observed, http_address))
+        g->config.handlers.on_observed(g->config.handlers.context, address, http_address);
 }
 
 static void pump(struct gossiper *g) {
@@ -215,28 +181,6 @@ static void step(struct gossiper *g, struct gossip_event *event) {
     }
 }
 
-static bool take_arrival(struct gossiper *g, struct arrival *ret_arrival) {
-    lock(g);
-    bool has_one = g->in.count > 0;
-    if (has_one) {
-        *ret_arrival = g->in.arrivals[g->in.first];
-        g->in.first = (g->in.first + 1) % GOSSIPER_WAITING_MAX;
-        g->in.count--;
-    }
-    unlock(g);
-    return has_one;
-}
-
-static void take_arrivals(struct gossiper *g) {
-    struct arrival arrival;
-    for (size_t i = 0; i < GOSSIPER_BATCH_MAX && take_arrival(g, &arrival); i++) {
-        struct gossip_event event = {.kind = GOSSIP_EVENT_RECEIVE};
-        event.receive.from = arrival.from;
-        event.receive.bytes = bytes_of(arrival.bytes, arrival.len);
-        step(g, &event);
-    }
-}
-
 static void step_seeds(struct gossiper *g) {
     struct gossip_event event = {.kind = GOSSIP_EVENT_SEEDS};
     event.seeds.list = g->seeds;
@@ -245,37 +189,46 @@ static void step_seeds(struct gossiper *g) {
     note_known(g);
 }
 
-static void take_seeds(struct gossiper *g) {
-    lock(g);
-    bool has_seeds = g->in.has_seeds;
-    if (has_seeds) {
-        memcpy(g->seeds, g->in.seeds, sizeof g->seeds);
-        g->seed_count = g->in.seed_count;
-    }
-    g->in.has_seeds = false;
-    unlock(g);
-    if (!has_seeds)
-        return;
+static void log_seeds(const struct gossiper *g) {
     char first[GOSSIP_ADDRESS_TEXT_BYTES_MAX];
     gossip_address_print(&g->seeds[0], first);
     log_info("seeds", log_u64("count", g->seed_count), log_text("first", first));
+}
+
+static void take_seeds(struct loop_event *event) {
+    struct looked_up *l = CONTAINER_OF(event, struct looked_up, event);
+    struct gossiper *g = CONTAINER_OF(l, struct gossiper, looked_up);
+    CHECK(pthread_mutex_lock(&l->mutex) == 0);
+    memcpy(g->seeds, l->list, sizeof g->seeds);
+    g->seed_count = l->count;
+    l->is_new = false;
+    CHECK(pthread_mutex_unlock(&l->mutex) == 0);
+    if (!g->udp) /* it has stopped */
+        return;
+    log_seeds(g);
     step_seeds(g);
+    pump(g);
+}
+
+static void step_arrivals(struct gossiper *g) {
+    struct arrival arrival;
+    for (size_t i = 0; i < GOSSIPER_BATCH_MAX && arrivals_take(&g->arrivals, &arrival); i++) {
+        struct gossip_event event = {.kind = GOSSIP_EVENT_RECEIVE};
+        event.receive.from = arrival.from;
+        event.receive.bytes = bytes_of(arrival.bytes, arrival.len);
+        step(g, &event);
+    }
+    pump(g);
 }
 
 /* What is left waits for the loop's next round: others are to have their turn. */
-static void take_in(struct loop_event *event) {
-    struct hand_over *in = CONTAINER_OF(event, struct hand_over, event);
-    struct gossiper *g = CONTAINER_OF(in, struct gossiper, in);
+static void take_arrivals(struct loop_event *event) {
+    struct gossiper *g = CONTAINER_OF(event, struct gossiper, arrived);
     if (!g->udp) /* it has stopped */
         return;
-    take_seeds(g);
-    take_arrivals(g);
-    pump(g);
-    lock(g);
-    in->is_posted = false;
-    if (in->count > 0)
-        call_loop(g);
-    unlock(g);
+    step_arrivals(g);
+    if (arrivals_leave(&g->arrivals))
+        inbox_post(g->config.inbox, loop_event_of(&g->arrived, take_arrivals));
 }
 
 uint64_t gossiper_deadline_ms(const struct gossiper *g) {
@@ -329,6 +282,18 @@ void gossiper_leave(struct gossiper *g) {
     pump(g);
 }
 
+/* ---- For those who ask ---------------------------------------------------------------------- */
+
+enum node_gossip_state gossiper_state_of(enum gossip_state state) {
+    switch (state) {
+    case GOSSIP_ALIVE: return NODE_ALIVE;
+    case GOSSIP_SUSPECT: return NODE_SUSPECT;
+    case GOSSIP_DEAD: return NODE_DEAD;
+    case GOSSIP_LEFT: return NODE_LEFT;
+    }
+    return NODE_DEAD;
+}
+
 bool gossiper_has_left(const struct gossiper *g) {
     struct gossip_status status;
     if (!g)
@@ -347,57 +312,12 @@ const struct gossip_member *gossiper_find(const struct gossiper *g, raft_id id) 
 
 /* ---- Making one ---------------------------------------------------------------------------- */
 
-/* An address with or without a port, or a name with or without one. */
-static void read_name(const char *text, size_t len, uint16_t port, struct dns_name *name) {
-    const char *end = text[0] == '[' ? memchr(text, ']', len) : NULL;
-    const char *colon = end ? end + 1 : memchr(text, ':', len);
-    bool is_bare_v6 = !end && colon && memchr(colon + 1, ':', len - (size_t)(colon + 1 - text));
-    size_t host_len = !colon || is_bare_v6 ? len : (size_t)(colon - text);
-    const char *host = end ? text + 1 : text;
-    if (end)
-        host_len = (size_t)(end - host);
-    name->port = colon && !is_bare_v6 ? (uint16_t)strtoul(colon + 1, NULL, 10) : port;
-    snprintf(name->host, sizeof name->host, "%.*s", (int)host_len, host);
-}
-
-static void read_names(struct gossiper *g) {
-    const struct settings *settings = g->config.settings;
-    uint16_t port = (uint16_t)settings->bind_port;
-    const char *item = settings->seeds;
-    while (*item != '\0') {
-        size_t len = strcspn(item, ",");
-        CHECK(g->name_count < DNS_NAMES_MAX);
-        read_name(item, len, port, &g->names[g->name_count++]);
-        item += len + (item[len] == ',');
-    }
-    if (settings->discovery_dns[0] != '\0') {
-        CHECK(g->name_count < DNS_NAMES_MAX);
-        read_name(settings->discovery_dns, strlen(settings->discovery_dns), port,
-                  &g->names[g->name_count++]);
-    }
-}
-
-static bool is_wildcard(const char *ip) {
-    return strcmp(ip, "::") == 0 || strcmp(ip, "0.0.0.0") == 0;
-}
-
-/* This host's ports: whoever else is on it has one of them. */
-static void seed_this_host(struct gossiper *g) {
-    const struct settings *settings = g->config.settings;
-    const char *ip = is_wildcard(settings->bind_address) ? "127.0.0.1" : settings->bind_address;
-    for (uint64_t i = 0; i < GOSSIPER_PORTS && settings->bind_port + i <= UINT16_MAX; i++) {
-        struct gossip_address *seed = &g->seeds[g->seed_count];
-        if (gossip_address_parse(ip, (uint16_t)(settings->bind_port + i), seed))
-            g->seed_count++;
-    }
-}
-
 static enum status bind_socket(struct gossiper *g) {
     const struct settings *settings = g->config.settings;
     struct udp_config config = {
         .ip = settings->bind_address,
         .port = (uint16_t)settings->bind_port,
-        .port_count = settings_gossips_here(settings) ? GOSSIPER_PORTS : 1,
+        .port_count = settings_gossips_here(settings) ? SEED_PORTS : 1,
         .context = g,
         .on_datagram = on_datagram,
     };
@@ -446,9 +366,8 @@ enum status gossiper_new(const struct gossiper_config *config, struct gossiper *
     struct gossiper *g = calloc(1, sizeof *g);
     CHECK(g);
     g->config = *config;
-    g->in.arrivals = calloc(GOSSIPER_WAITING_MAX, sizeof *g->in.arrivals);
-    CHECK(g->in.arrivals);
-    CHECK(pthread_mutex_init(&g->in.mutex, NULL) == 0);
+    CHECK(arrivals_init(&g->arrivals) == STATUS_OK);
+    CHECK(pthread_mutex_init(&g->looked_up.mutex, NULL) == 0);
     snprintf(g->label, sizeof g->label, "%s", config->label);
     enum status status = gossip_keys_parse(config->settings->gossip_keys, &g->keys);
     if (status == STATUS_OK)
@@ -459,9 +378,8 @@ enum status gossiper_new(const struct gossiper_config *config, struct gossiper *
         gossiper_free(g);
         return status;
     }
-    read_names(g);
-    if (settings_gossips_here(config->settings))
-        seed_this_host(g);
+    g->name_count = seed_names_read(config->settings, g->names);
+    g->seed_count = seed_ports(config->settings, g->seeds);
     *ret_gossiper = g;
     return STATUS_OK;
 }
@@ -502,7 +420,7 @@ void gossiper_free(struct gossiper *g) {
         return;
     gossiper_stop(g);
     gossip_free(g->machine);
-    CHECK(pthread_mutex_destroy(&g->in.mutex) == 0);
-    free(g->in.arrivals);
+    CHECK(pthread_mutex_destroy(&g->looked_up.mutex) == 0);
+    arrivals_close(&g->arrivals);
     free(g);
 }

@@ -1,36 +1,31 @@
 /* The gossiper: runs the gossip machine on the loop, between its socket, the look-ups of its seeds,
  * and whoever wants to know who is around.
  *
- * It belongs to the loop. Datagrams and addresses that threads bring wait in bounded memory of its
- * own until the loop takes some of them between two turns: a flood is dropped and counted, and
- * delays nobody. Places are kept for those that are known, members and seeds, so that a flood of
- * strangers does not silence them. */
+ * It belongs to the loop. Datagrams and addresses that threads bring wait in memory of a fixed size
+ * (arrivals.h) until the loop takes some of them between two turns: a flood is dropped and counted,
+ * and delays nobody. */
 #ifndef PHALANX_SERVER_GOSSIPER_H
 #define PHALANX_SERVER_GOSSIPER_H
 
 #include "gossip/gossip.h"
 #include "kv/kv.h"
+#include "node_report.h"
 #include "server/inbox.h"
 #include "server/settings.h"
 
-/* Datagrams that wait for the loop; and how many of them may come from strangers. */
-#define GOSSIPER_WAITING_MAX ((size_t)256)
-#define GOSSIPER_STRANGERS_MAX ((size_t)64)
-
-/* Taken between two turns. */
+/* Datagrams taken between two turns. */
 #define GOSSIPER_BATCH_MAX ((size_t)32)
-
-/* Ports tried from BIND_PORT on, and asked, where nodes look for each other on one host. */
-#define GOSSIPER_PORTS ((uint16_t)16)
 
 /* What it tells, on the loop. */
 struct gossiper_handlers {
     void *context;
     /* A node of this label is around, or is elsewhere now: gRPC calls go to `address`. */
     void (*on_found)(void *context, raft_id id, const char *address);
+    /* It is dead, or has left; it may come back, and is found again then. */
+    void (*on_lost)(void *context, raft_id id);
     void (*on_forgotten)(void *context, raft_id id);
-    /* The others see this node there; only where its own address had no host. */
-    void (*on_observed)(void *context, const char *address);
+    /* Where its own addresses had no host: this is where the others see this node. */
+    void (*on_observed)(void *context, const char *address, const char *http_address);
 };
 
 struct gossiper_config {
@@ -67,6 +62,7 @@ bool gossiper_has_left(const struct gossiper *g);
 /* The machine, for who reads it; NULL: gossip does not run. Until the loop goes on. */
 const struct gossip *gossiper_machine(const struct gossiper *g);
 
+enum node_gossip_state gossiper_state_of(enum gossip_state state);
 /* What it knows of a node; NULL: nothing. Until the loop goes on. */
 const struct gossip_member *gossiper_find(const struct gossiper *g, raft_id id);
 

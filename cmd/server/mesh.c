@@ -118,6 +118,7 @@ void mesh_tend(struct mesh *mesh) {
         else if (peer->dial)
             follow(peer);
     }
+    mesh__found_tend(mesh);
     mesh__notes_retry(mesh);
 }
 

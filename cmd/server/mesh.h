@@ -91,6 +91,9 @@ void mesh_set_configuration(struct mesh *mesh, const struct raft_configuration *
  * that it is who it says it is: not to a copy of its disk. More than MESH_FOUND_MAX are not
  * dialled. */
 void mesh_found(struct mesh *mesh, raft_id id, const char *address);
+/* Gossip calls it dead, or gone. Unless it is a member it is dialled no more until it is found
+ * again: somebody else may have its address by now. */
+void mesh_lost(struct mesh *mesh, raft_id id);
 /* Gossip has not heard of it for so long that it knows it no more. A member is dialled on. */
 void mesh_forget(struct mesh *mesh, raft_id id);
 

@@ -39,7 +39,7 @@ static void dial(struct mesh *mesh, struct mesh_finding *finding) {
 
 void mesh_found(struct mesh *mesh, raft_id id, const char *address) {
     struct mesh_finding *finding = (struct mesh_finding *)(uintptr_t)mesh__finding(mesh, id);
-    if (finding && strcmp(finding->address, address) == 0)
+    if (finding && !finding->is_lost && strcmp(finding->address, address) == 0)
         return;
     if (!finding && mesh->found_count == MESH_FOUND_MAX)
         return;
@@ -48,8 +48,25 @@ void mesh_found(struct mesh *mesh, raft_id id, const char *address) {
         *finding = (struct mesh_finding){.id = id};
     }
     snprintf(finding->address, sizeof finding->address, "%s", address);
+    finding->is_lost = false;
     if (mesh->server)
         dial(mesh, finding);
+}
+
+void mesh_lost(struct mesh *mesh, raft_id id) {
+    struct mesh_finding *finding = (struct mesh_finding *)(uintptr_t)mesh__finding(mesh, id);
+    if (finding)
+        finding->is_lost = true;
+}
+
+void mesh__found_tend(struct mesh *mesh) {
+    for (size_t i = 0; i < mesh->found_count; i++) {
+        struct mesh_finding *finding = &mesh->found[i];
+        if (!finding->is_lost || raft_configuration_find(&mesh->members, finding->id))
+            continue;
+        rpc_dial_free(finding->dial);
+        finding->dial = NULL;
+    }
 }
 
 /* What is known of a member stays, and so does what dials it. */

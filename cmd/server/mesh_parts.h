@@ -56,7 +56,8 @@ LIST_HEAD(mesh_links, mesh_link);
 struct mesh_finding {
     raft_id id;
     char address[ADDRESS_BYTES_MAX];
-    struct rpc_dial *dial; /* NULL: PEERS names that address, or the mesh does not dial yet */
+    struct rpc_dial *dial; /* NULL: PEERS names that address, or it is not dialled at present */
+    bool is_lost;
 };
 
 struct mesh {
@@ -95,6 +96,7 @@ struct rpc_dial *mesh__dial(struct mesh *mesh, const char *address); /* NULL: it
 const struct mesh_finding *mesh__finding(const struct mesh *mesh, raft_id id); /* NULL: none */
 void mesh__found_start(struct mesh *mesh); /* dial those found before the start */
 void mesh__found_stop(struct mesh *mesh);
+void mesh__found_tend(struct mesh *mesh); /* give up whoever is lost and no member any more */
 
 /* mesh_link.c */
 struct mesh_link *mesh__link_open(const struct mesh *mesh, raft_id id); /* NULL: none */

@@ -173,26 +173,19 @@ static void fill_progress(const struct server *s, struct rpc_member *to) {
     to->silent_ms = to->is_heard && peer.acked_ms < now_ms ? now_ms - peer.acked_ms : 0;
 }
 
-static enum rpc_gossip_state gossip_state_of(const struct server *s, raft_id id) {
-    const struct gossip_member *known = gossiper_find(s->gossiper, id);
-    if (s->gossiper && id == s->summary.identity.id)
-        return RPC_GOSSIP_ALIVE;
-    if (!known)
-        return RPC_GOSSIP_UNKNOWN;
-    switch (known->state) {
-    case GOSSIP_ALIVE: return RPC_GOSSIP_ALIVE;
-    case GOSSIP_SUSPECT: return RPC_GOSSIP_SUSPECT;
-    case GOSSIP_DEAD: return RPC_GOSSIP_DEAD;
-    case GOSSIP_LEFT: return RPC_GOSSIP_LEFT;
-    }
-    return RPC_GOSSIP_UNKNOWN;
+/* A node sees itself alive. */
+static void fill_gossip(const struct server *s, struct rpc_member *to) {
+    const struct gossip_member *known = gossiper_find(s->gossiper, to->id);
+    bool is_self = s->gossiper && to->id == s->summary.identity.id;
+    to->has_gossip = known || is_self;
+    to->gossip = known ? gossiper_state_of(known->state) : NODE_ALIVE;
 }
 
 static void fill_about(const struct server *s, struct rpc_member *to) {
     bool is_self = to->id == s->summary.identity.id;
     const char *region = is_self ? s->settings->node_region : mesh_region(s->mesh, to->id);
     const char *version = is_self ? PHALANX_VERSION : mesh_version(s->mesh, to->id);
-    to->gossip = gossip_state_of(s, to->id);
+    fill_gossip(s, to);
     snprintf(to->region, sizeof to->region, "%s", region);
     snprintf(to->version, sizeof to->version, "%s", version);
 }

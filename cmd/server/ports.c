@@ -256,20 +256,27 @@ static void on_found(void *context, raft_id id, const char *address) {
     mesh_found(s->mesh, id, address);
 }
 
+static void on_lost(void *context, raft_id id) {
+    struct server *s = context;
+    mesh_lost(s->mesh, id);
+}
+
 static void on_forgotten(void *context, raft_id id) {
     struct server *s = context;
     mesh_forget(s->mesh, id);
 }
 
-static void on_observed(void *context, const char *address) {
+static void on_observed(void *context, const char *address, const char *http_address) {
     struct server *s = context;
     log_info("the others see this node", log_text("address", address));
     snprintf(s->address, sizeof s->address, "%s", address);
+    snprintf(s->http_address, sizeof s->http_address, "%s", http_address);
 }
 
 struct gossiper_handlers server__gossiper_handlers(struct server *s) {
     return (struct gossiper_handlers){.context = s,
                                       .on_found = on_found,
+                                      .on_lost = on_lost,
                                       .on_forgotten = on_forgotten,
                                       .on_observed = on_observed};
 }

@@ -211,19 +211,9 @@ static void fill_settings(struct server *s) {
 
 /* ---- Gossip ---------------------------------------------------------------------------------- */
 
-static enum node_gossip_state gossip_state_of(enum gossip_state state) {
-    switch (state) {
-    case GOSSIP_ALIVE: return NODE_ALIVE;
-    case GOSSIP_SUSPECT: return NODE_SUSPECT;
-    case GOSSIP_DEAD: return NODE_DEAD;
-    case GOSSIP_LEFT: return NODE_LEFT;
-    }
-    return NODE_DEAD;
-}
-
 static void fill_gossip_member(const struct gossip_member *member, uint64_t now_ms,
                                struct node_gossip *to) {
-    *to = (struct node_gossip){.state = gossip_state_of(member->state),
+    *to = (struct node_gossip){.state = gossiper_state_of(member->state),
                                .incarnation = member->incarnation,
                                .in_state_ms = now_ms - member->since_ms};
     snprintf(to->name, sizeof to->name, "%s", member->meta.name);

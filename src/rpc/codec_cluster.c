@@ -206,13 +206,12 @@ static int32_t role_number(enum node_role role) {
     return phalanx_v1_ROLE_UNSPECIFIED;
 }
 
-static int32_t gossip_number(enum rpc_gossip_state state) {
+static int32_t gossip_number(enum node_gossip_state state) {
     switch (state) {
-    case RPC_GOSSIP_UNKNOWN: return phalanx_v1_GOSSIP_STATE_UNSPECIFIED;
-    case RPC_GOSSIP_ALIVE: return phalanx_v1_GOSSIP_STATE_ALIVE;
-    case RPC_GOSSIP_SUSPECT: return phalanx_v1_GOSSIP_STATE_SUSPECT;
-    case RPC_GOSSIP_DEAD: return phalanx_v1_GOSSIP_STATE_DEAD;
-    case RPC_GOSSIP_LEFT: return phalanx_v1_GOSSIP_STATE_LEFT;
+    case NODE_ALIVE: return phalanx_v1_GOSSIP_STATE_ALIVE;
+    case NODE_SUSPECT: return phalanx_v1_GOSSIP_STATE_SUSPECT;
+    case NODE_DEAD: return phalanx_v1_GOSSIP_STATE_DEAD;
+    case NODE_LEFT: return phalanx_v1_GOSSIP_STATE_LEFT;
     }
     return phalanx_v1_GOSSIP_STATE_UNSPECIFIED;
 }
@@ -230,7 +229,8 @@ static void fill_member(phalanx_v1_Member *to, const struct rpc_member *from) {
     }
     if (from->is_heard)
         phalanx_v1_Member_set_silent_ms(to, from->silent_ms);
-    phalanx_v1_Member_set_gossip_state(to, gossip_number(from->gossip));
+    if (from->has_gossip)
+        phalanx_v1_Member_set_gossip_state(to, gossip_number(from->gossip));
     phalanx_v1_Member_set_region(to, upb_StringView_FromString(from->region));
     phalanx_v1_Member_set_version(to, upb_StringView_FromString(from->version));
 }
@@ -266,13 +266,14 @@ static enum node_role role_of(int32_t role) {
     }
 }
 
-static enum rpc_gossip_state gossip_of(int32_t state) {
+static void take_gossip(int32_t state, struct rpc_member *to) {
+    to->has_gossip = true;
     switch (state) {
-    case phalanx_v1_GOSSIP_STATE_ALIVE: return RPC_GOSSIP_ALIVE;
-    case phalanx_v1_GOSSIP_STATE_SUSPECT: return RPC_GOSSIP_SUSPECT;
-    case phalanx_v1_GOSSIP_STATE_DEAD: return RPC_GOSSIP_DEAD;
-    case phalanx_v1_GOSSIP_STATE_LEFT: return RPC_GOSSIP_LEFT;
-    default: return RPC_GOSSIP_UNKNOWN; /* of a later version */
+    case phalanx_v1_GOSSIP_STATE_ALIVE: to->gossip = NODE_ALIVE; break;
+    case phalanx_v1_GOSSIP_STATE_SUSPECT: to->gossip = NODE_SUSPECT; break;
+    case phalanx_v1_GOSSIP_STATE_DEAD: to->gossip = NODE_DEAD; break;
+    case phalanx_v1_GOSSIP_STATE_LEFT: to->gossip = NODE_LEFT; break;
+    default: to->has_gossip = false; break; /* none, or one of a later version */
     }
 }
 
@@ -287,8 +288,8 @@ static bool take_member(const phalanx_v1_Member *from, struct rpc_member *to) {
         .lag = phalanx_v1_Member_lag(from),
         .is_heard = phalanx_v1_Member_has_silent_ms(from),
         .silent_ms = phalanx_v1_Member_silent_ms(from),
-        .gossip = gossip_of(phalanx_v1_Member_gossip_state(from)),
     };
+    take_gossip(phalanx_v1_Member_gossip_state(from), to);
     return take_text(phalanx_v1_Member_name(from), to->name, sizeof to->name) &&
            take_text(phalanx_v1_Member_address(from), to->address, sizeof to->address) &&
            take_text(phalanx_v1_Member_region(from), to->region, sizeof to->region) &&

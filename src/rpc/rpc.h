@@ -276,14 +276,6 @@ void rpc_incoming_finish(struct rpc_incoming *incoming, enum status status, cons
 /* ---- Members: what operators see and change ---------------------------------------------------
  */
 
-enum rpc_gossip_state {
-    RPC_GOSSIP_UNKNOWN, /* or it does not run */
-    RPC_GOSSIP_ALIVE,
-    RPC_GOSSIP_SUSPECT,
-    RPC_GOSSIP_DEAD,
-    RPC_GOSSIP_LEFT,
-};
-
 struct rpc_member {
     raft_id id;
     char name[NAME_BYTES_MAX];
@@ -296,7 +288,8 @@ struct rpc_member {
     uint64_t lag;  /* entries that it lacks */
     bool is_heard; /* it was, silent_ms ago */
     uint64_t silent_ms;
-    enum rpc_gossip_state gossip;
+    bool has_gossip; /* gossip knows it, as: */
+    enum node_gossip_state gossip;
     char region[NAME_BYTES_MAX];  /* empty: it has none, or was not met yet */
     char version[NAME_BYTES_MAX]; /* of its software; empty: it was not met yet */
 };

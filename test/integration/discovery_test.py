@@ -112,7 +112,7 @@ def seven_machines_for_five_and_what_befalls_them(story):
     net = Network(story)
     net.start_name_server()
     machines = net.machines(7, DISCOVERY_DNS=NAME, BOOTSTRAP_EXPECT=5, AUTOPILOT_REPLACE="on",
-                            AUTOPILOT_DEAD_S=3, **FAST)
+                            AUTOPILOT_DEAD_S=6, **FAST)
     net.tell(NAME, machines)
     for machine in machines:
         machine.launch()

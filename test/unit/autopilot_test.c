@@ -249,6 +249,16 @@ static void nobody_is_replaced_by_who_is_not_well(void **state) {
     expect_nothing(look_after(10 * DEAD_MS));
 }
 
+static void who_is_back_under_its_name_is_not_replaced_by_others(void **state) {
+    (void)state;
+    given_a_dead_voter_and_a_spare();
+    given_member(33, "c", RAFT_LEARNER);
+    node(33)->match_index = 0; /* it takes long to catch up */
+    expect_nothing(look_after(10 * DEAD_MS));
+    node(33)->match_index = 5000;
+    expect_change(look_after(STEADY_MS), AUTOPILOT_PROMOTE, 33, 0);
+}
+
 /* It cannot know how long the others have been silent. */
 static void a_new_leader_begins_to_count_anew(void **state) {
     (void)state;
@@ -291,6 +301,7 @@ int main(void) {
         TEST(nobody_is_replaced_when_that_is_off),
         TEST(who_gossip_hears_is_not_replaced),
         TEST(nobody_is_replaced_by_who_is_not_well),
+        TEST(who_is_back_under_its_name_is_not_replaced_by_others),
         TEST(a_new_leader_begins_to_count_anew),
         TEST(a_silent_learner_goes_once_its_name_is_back),
     };

@@ -598,6 +598,28 @@ static void who_moves_is_dialled_elsewhere_at_once(void **state) {
     stop(&n);
 }
 
+static void who_is_lost_is_not_dialled_until_it_is_found_again(void **state) {
+    struct node n;
+    struct other other;
+    struct raft_configuration members = {.index = 1, .count = 1, .members = {{.id = OTHER}}};
+    listens(&other);
+    start(&n, *state);
+    mesh_set_configuration(n.mesh, &members);
+    mesh_found(n.mesh, OTHER, other.peer.address);
+    run_until_dialled(&n, &other, 1);
+    mesh_lost(n.mesh, OTHER);
+    mesh_tend(n.mesh);
+    assert_non_null(n.mesh->found[0].dial); /* a member may come back at any time */
+    members.count = 0;
+    mesh_set_configuration(n.mesh, &members);
+    mesh_tend(n.mesh);
+    assert_null(n.mesh->found[0].dial);
+    mesh_found(n.mesh, OTHER, other.peer.address);
+    run_until_dialled(&n, &other, 2);
+    leaves(&other);
+    stop(&n);
+}
+
 static void a_member_that_gossip_forgot_is_dialled_on(void **state) {
     struct node n;
     struct other other;
@@ -642,6 +664,7 @@ int main(void) {
         MESH_TEST(who_is_found_is_dialled_at_once),
         MESH_TEST(who_was_found_before_the_start_is_dialled_then),
         MESH_TEST(who_moves_is_dialled_elsewhere_at_once),
+        MESH_TEST(who_is_lost_is_not_dialled_until_it_is_found_again),
         MESH_TEST(a_member_that_gossip_forgot_is_dialled_on),
         MESH_TEST(no_more_are_found_than_there_is_room_for),
         MESH_TEST(learns_what_a_node_says_of_itself),

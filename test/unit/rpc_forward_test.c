@@ -110,7 +110,8 @@ static struct rpc_members some_members(void) {
                      .is_voter = true,
                      .is_leader = true,
                      .address = "host:9000",
-                     .gossip = RPC_GOSSIP_SUSPECT,
+                     .has_gossip = true,
+                     .gossip = NODE_SUSPECT,
                      .region = "jnb",
                      .version = "1.0.0"},
                     {.id = 12,
@@ -415,6 +416,7 @@ static void lists_the_members(void **state) {
         assert_int_equal(is->lag, should_be->lag);
         assert_int_equal(is->is_heard, should_be->is_heard);
         assert_int_equal(is->silent_ms, should_be->silent_ms);
+        assert_int_equal(is->has_gossip, should_be->has_gossip);
         assert_int_equal(is->gossip, should_be->gossip);
         assert_string_equal(is->region, should_be->region);
         assert_string_equal(is->version, should_be->version);

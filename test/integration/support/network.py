@@ -5,6 +5,7 @@ reach every machine.
 Everything ends with the test's process: the namespaces have no names and leave nothing behind."""
 
 import ctypes
+import itertools
 import os
 import shutil
 import signal
@@ -21,6 +22,9 @@ NAME_SERVER = "fdaa::3"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _is_inside = False
+
+# Of the whole process: the kernel takes a namespace apart some time after its end.
+_cable_numbers = itertools.count(1)
 
 
 def _ip(*arguments, under=()):
@@ -51,9 +55,9 @@ class Machine(Server):
         self._network = network
         self._resolver = network.story.directory / f"resolv-{name}.conf"
         self._resolver.write_text(f"nameserver {NAME_SERVER}\n")
-        self._plug_in()
         super().__init__(network.story, network.story.directory / f"data-{name}", {})
-        self.settings = {"LOG_LEVEL": "info", **settings}  # and none of the usual ones
+        self.settings = dict(settings)  # and none of the usual ones
+        self._plug_in()
 
     def _plug_in(self):
         """A namespace, which lives as long as its first process."""
@@ -62,7 +66,7 @@ class Machine(Server):
             [*DIE_WITH_THE_TEST, "unshare", "--net", "--uts", "--mount", "sh", "-c", script])
         self._network.story.at_end(self._unplug)
         wait_until(lambda: b"sleep" in self._command(), 10, f"the host {self.name}")
-        self._cable = self._network.new_cable()
+        self._cable = f"cable{next(_cable_numbers)}"
         _ip("link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns",
             self._host.pid)
         _ip("link", "set", self._cable, "master", BRIDGE, "up")
@@ -81,6 +85,7 @@ class Machine(Server):
 
     def _unplug(self):
         self.end()
+        subprocess.run(["ip", "link", "del", self._cable], capture_output=True)  # if it was made
         self._host.send_signal(signal.SIGKILL)
         self._host.wait()
 
@@ -107,7 +112,6 @@ class Network:
     def __init__(self, story):
         enter()
         self.story = story
-        self._cables = 0
         self._name_server = None
         self._names = story.directory / "names"
         done = subprocess.run(["ip", "link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"],
@@ -118,10 +122,6 @@ class Network:
         _ip("link", "set", BRIDGE, "up")
         for ip in (TEST_ADDRESS, NAME_SERVER):
             _ip("addr", "add", f"{ip}/64", "dev", BRIDGE, "nodad")
-
-    def new_cable(self):
-        self._cables += 1
-        return f"cable{self._cables}"
 
     def machine(self, name, ip, **settings):
         machine = Machine(self, name, ip, settings)
