@@ -1,7 +1,7 @@
 # Names for the common commands; CMakeLists.txt and CMakePresets.json do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run cluster test sim plants soak asan tsan fuzz bench format clean
+.PHONY: help setup build run cluster test sim plants soak mesh asan tsan fuzz bench format clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -37,6 +37,10 @@ soak: build ## the long runs: crashes, kills at a sync, power cuts, twenty clust
 	PHALANX_ROUNDS=50 /usr/bin/python3 test/integration/powercut_test.py
 	PHALANX_ROUNDS=500 /usr/bin/python3 test/integration/pause_test.py
 	/usr/bin/python3 test/integration/soak.py --runs 20 --seconds 300
+
+mesh: build ## ten rounds of chaos in five emulated regions; needs root
+	scripts/setup.sh test
+	scripts/chaos.sh --driver mesh --rounds 10
 
 asan: setup ## build and test with AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake --workflow --preset asan

@@ -112,6 +112,34 @@ def health_follows_the_server(story):
     expect(subprocess.run([health], env=debug, timeout=10, capture_output=True).returncode != 0)
 
 
+@test
+def alerts_ask_for_what_is_measured_and_are_explained(story):
+    alerts = text("deploy/alerts.yaml")
+    names = set(re.findall(r"(?m)^ +- alert: (\w+)$", alerts))
+    expect(len(names) >= 5, names)
+    guide = text("deploy/README.md")
+    explained = set(re.findall(r"(?m)^\| `(Phalanx\w+)` \|", guide))
+    expect(explained == names, explained ^ names)
+    metrics = story.server().start().http("/metrics")[1]
+    measured = set(re.findall(r"(?m)^(phalanx_\w+)", metrics))
+    asked = set(re.findall(r"phalanx_[a-z_]+", alerts))
+    expect(asked <= measured, asked - measured)
+
+
+@test
+def the_guide_has_the_servers_timings_and_settings(story):
+    usual = defaults()
+    guide = text("deploy/README.md")
+    tick = int(usual["TICK_MS"])
+    for name in ("HEARTBEAT", "ELECTION"):
+        row = re.search(rf"(?m)^\| `{name}` \| (\d+) \| (\d+)", guide)
+        expect(row[1] == usual[name], name, row[0])
+        expect(int(row[2]) * 1000 == tick * int(usual[name]), name, row[0])
+    for name in set(re.findall(r"`([A-Z]+_[A-Z_]+)`?=?", guide)):
+        known = name in usual or name.startswith(("FLY_", "START_")) or name == "PHALANX_ADDR"
+        expect(known, name, "is no setting")
+
+
 # ---- start.sh, before a stand-in that shows what it was given
 
 def start(story, *arguments, **environment):
