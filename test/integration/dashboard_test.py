@@ -5,7 +5,7 @@ import json
 import time
 
 from support import expect, main, test
-from support.browser import Browser
+from support.browser import Browser, find_browser
 from support.cluster import Port
 from support.story import ROOT
 
@@ -20,6 +20,7 @@ IS_LIVE = "!document.body.classList.contains('is-stale')"
 
 def start(story, size):
     """A cluster in the regions of the manual, the debug ports kept over restarts."""
+    find_browser()  # before the effort
     cluster = story.cluster(size)
     for node, region in zip(cluster, REGIONS):
         port = Port()
@@ -151,6 +152,30 @@ def it_judges_health_in_words(story):
         judged = browser.evaluate("import('/model.js').then(({ modelOf }) =>"
                                   f" modelOf({json.dumps(status)}).health.word)")
         expect(judged == word, judged, "instead of", word)
+    expect_quiet(browser)
+
+
+SHOW_ALL = """Promise.all(['model', 'glance', 'topology', 'matrix', 'peers', 'logs', 'timeline'].map(
+        (name) => import(`/${name}.js`)))
+    .then(([{ modelOf }, { showGlance }, ...panels]) => {
+        const model = modelOf(STATUS);
+        showGlance(model);
+        panels.slice(0, 4).forEach((panel) => Object.values(panel)[0]()(model));
+        panels[4].createTimeline()(ENTRY);
+    })"""
+
+
+@test
+def what_operators_name_is_only_text(story):
+    evil = '<img src="x" onerror="document.title=1"><b class="evil">'
+    status = json.loads(json.dumps(example()).replace("node-0", "EVIL").replace("jnb", "EVIL"))
+    entry = {"id": "1-1", "at_ms": 0, "level": "EVIL", "kind": "EVIL", "text": "EVIL"}
+    script = SHOW_ALL.replace("STATUS", json.dumps(status)).replace("ENTRY", json.dumps(entry))
+    browser = look_at(story, story.cluster(1).start()["a"])
+    shown = "document.body.textContent.split('onerror').length - 1"
+    browser.evaluate(f"{script.replace('EVIL', json.dumps(evil)[1:-1])}.then(() => {{ window.shown = {shown} }})")
+    expect(browser.evaluate("window.shown") > 10, "it is not shown at all")
+    expect(count(browser, ".evil, img[src=x]") == 0, "a name became a part of the page")
     expect_quiet(browser)
 
 

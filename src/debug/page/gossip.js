@@ -2,6 +2,7 @@
 
 import { byId, setText } from './dom.js';
 import { UNKNOWN, ago, count } from './format.js';
+import { byName } from './model.js';
 import { createTable } from './table.js';
 
 const STATES = {
@@ -15,7 +16,7 @@ const columns = [
   { name: 'id', head: 'member', cell: (member) => member.id },
   { name: 'state', head: 'state', cell: (member) => ({ text: member.state, ...STATES[member.state] }) },
   { name: 'incarnation', head: 'incarnation', isNumber: true, cell: (member) => count(member.incarnation) },
-  { name: 'since', head: 'so for', isNumber: true, cell: (member) => ago(member.in_state_ms) },
+  { name: 'since', head: 'since', isNumber: true, cell: (member) => `${ago(member.in_state_ms)} ago` },
   { name: 'address', head: 'address', cell: (member) => member.address || UNKNOWN },
 ];
 
@@ -27,7 +28,7 @@ function note({ health, members }) {
 export function createGossip() {
   const update = createTable(byId('gossip'), columns, (member) => `${member.id} ${member.address}`);
   return function show({ status }) {
-    update(status.gossip.members);
+    update([...status.gossip.members].sort(byName));
     byId('gossip').hidden = status.gossip.members.length === 0;
     setText(byId('gossip-note'), note(status.gossip));
   };

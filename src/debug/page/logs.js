@@ -55,7 +55,7 @@ export function createLogs() {
   list.append(bars, scale);
   return function update({ nodes }) {
     const logs = nodes.map((node) => node.log).filter(Boolean);
-    const low = Math.min(...logs.map((log) => Math.min(log.first, log.snapshot))) - 1;
+    const low = Math.max(Math.min(...logs.map((log) => Math.min(log.first, log.snapshot))) - 1, 0);
     const high = Math.max(...logs.map((log) => log.last), low + 1);
     const place = (index) => Math.round(WIDTH * (Math.max(index, low) - low) / (high - low));
     keep(bars, nodes, (node) => node.identity, createBar, (bar, node) => updateBar(bar, node, place));

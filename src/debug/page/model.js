@@ -127,10 +127,12 @@ function trafficOf(status, leader, nodes) {
   };
 }
 
+// node-9 before node-10.
+export const byName = (a, b) => a.id.localeCompare(b.id, 'en', { numeric: true });
+
 export function modelOf(status) {
   const peers = new Map(status.raft.peers.map((peer) => [peer.id, peer]));
-  const nodes = status.mesh.map((member) => nodeOf(member, status, peers))
-    .sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }));
+  const nodes = status.mesh.map((member) => nodeOf(member, status, peers)).sort(byName);
   const leader = nodes.find((node) => node.isLeader) ?? null;
   return {
     status,
