@@ -13,9 +13,10 @@
 #include "mix.h"
 
 /* After a broken connection a follower waits for the others' silence to end as well, who may have
- * heard the leader a little later: this share of T, and up to that share at random. */
-#define LOST_MARGIN_SHARE 16
-#define LOST_SPREAD_SHARE 8
+ * heard the leader a little later: this share of T; and then for its turn among them, of that share
+ * each. */
+#define LOST_MARGIN_SHARE 32
+#define LOST_TURN_SHARE 12
 
 uint64_t raft__random(struct raft *r) {
     return mix_next(&r->random);
@@ -79,15 +80,28 @@ void raft__become_follower(struct raft *r, raft_term term, raft_id leader) {
     to_follower(r, term, leader);
 }
 
-/* A leader whose connection broke has most likely stopped. Voters stay silent for a whole timeout
- * after they heard it, as its lease may count on that; the random part of the wait, which is there
- * for leaders of which nobody knows that they are gone, can be short. */
+/* How many of the other voters, the lost leader aside, come before this one. */
+static uint64_t own_turn(const struct raft *r) {
+    uint64_t turn = 0;
+    for (size_t i = 0; i < r->configuration.count; i++) {
+        const struct raft_member *member = &r->configuration.members[i];
+        turn += member->rights != RAFT_LEARNER && member->id != r->status.leader &&
+                member->id < r->self;
+    }
+    return turn;
+}
+
+/* A leader whose connection broke has most likely stopped. Voters stay silent until its lease has
+ * surely ended, and no longer; and the random part of the wait, which is there for leaders of which
+ * nobody knows that they are gone, becomes an order among those who saw it go. */
 void raft__peer_lost(struct raft *r, raft_id peer) {
-    if (r->status.role != RAFT_FOLLOWER || peer != r->status.leader || peer == 0)
+    if (r->status.role != RAFT_FOLLOWER || peer != r->status.leader || peer == 0 ||
+        r->has_lost_leader)
         return;
-    uint64_t spread_ms = raft__random(r) % (r->election_timeout_ms / LOST_SPREAD_SHARE + 1);
-    uint64_t deadline_ms =
-        r->sticky_until_ms + r->election_timeout_ms / LOST_MARGIN_SHARE + spread_ms;
+    uint64_t timeout_ms = r->election_timeout_ms;
+    r->sticky_until_ms -= timeout_ms - RAFT_LEASE_ROOM * raft__lease_ms(timeout_ms);
+    uint64_t deadline_ms = r->sticky_until_ms + timeout_ms / LOST_MARGIN_SHARE +
+                           own_turn(r) * timeout_ms / LOST_TURN_SHARE;
     if (deadline_ms < r->election_deadline_ms)
         r->election_deadline_ms = deadline_ms;
     r->has_lost_leader = true;
@@ -156,6 +170,8 @@ static void ask_for_votes(struct raft *r, enum raft_message_kind kind, raft_term
 }
 
 static void pre_campaign(struct raft *r) {
+    if (r->status.role == RAFT_CANDIDATE)
+        raft__deferred_drop(r); /* what did not leave yet asks for a term that is given up */
     r->status.role = RAFT_PRE_CANDIDATE;
     r->status.leader = 0;
     r->is_transfer = false;

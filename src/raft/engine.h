@@ -201,6 +201,13 @@ void raft__recv_read(struct raft *r, const struct raft_message *m);
 void raft__recv_read_answer(struct raft *r, const struct raft_message *m);
 uint64_t raft__quorum_heard_ms(const struct raft *r);
 
+/* How long a lease lasts by an election timeout, and for how many times that its voters are silent
+ * at least: the room for a fast clock. */
+#define RAFT_LEASE_ROOM 2
+static inline uint64_t raft__lease_ms(uint64_t election_timeout_ms) {
+    return election_timeout_ms * 2 / 5;
+}
+
 /* ---- membership.c, snapshot.c ---- */
 MUST_USE enum status raft__configure(struct raft *r, const struct raft_configuration *target);
 MUST_USE enum status raft__transfer(struct raft *r, raft_id transferee);

@@ -1,6 +1,7 @@
-/* The lease (thesis 6.4.1, with the design's rules): for half of the smallest timeout that the
- * acknowledging quorum declared, from the moment its round was sent, nobody else can lead. Half
- * leaves room for a clock that runs twice as fast. */
+/* The lease (thesis 6.4.1, with the design's rules): for two fifths of the smallest timeout that
+ * the acknowledging quorum declared, from the moment its round was sent, nobody else can lead.
+ * Voters are silent for twice as long at least, also when they saw the leader's connection break:
+ * this leaves room for a clock that runs twice as fast. */
 #include "raft/engine.h"
 
 static const struct raft_progress *peer_of(const struct raft *r, raft_id id) {
@@ -51,5 +52,5 @@ bool raft_has_lease(const struct raft *r, uint64_t now_ms) {
     uint64_t since_ms = raft__quorum_value(&r->configuration, lease_since, r);
     if (PLANTED(lease_forever))
         return since_ms != 0;
-    return since_ms != 0 && now_ms < since_ms + least_timeout_ms(r, since_ms) / 2;
+    return since_ms != 0 && now_ms < since_ms + raft__lease_ms(least_timeout_ms(r, since_ms));
 }

@@ -66,8 +66,10 @@ static void lose(struct solo *s, raft_id peer) {
                      STATUS_OK);
 }
 
-/* Never within a timeout of having heard it: its lease may count on that. */
-static void a_lost_leader_is_waited_for_one_timeout_and_little_more(void **state) {
+/* Twice a lease: for so long the leader may count on this node's silence. */
+#define LOST_WAIT_MS (SOLO_TIMEOUT_MS * 4 / 5)
+
+static void a_lost_leader_is_waited_for_until_its_lease_has_ended_and_little_more(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed < 200; seed++) {
         struct solo s;
@@ -78,10 +80,50 @@ static void a_lost_leader_is_waited_for_one_timeout_and_little_more(void **state
         uint64_t heard_ms = s.now_ms;
         s.now_ms += 300;
         lose(&s, 2);
-        assert_in_range(raft_deadline_ms(s.raft), heard_ms + SOLO_TIMEOUT_MS,
-                        heard_ms + SOLO_TIMEOUT_MS + SOLO_TIMEOUT_MS / 5);
+        assert_in_range(raft_deadline_ms(s.raft), heard_ms + LOST_WAIT_MS,
+                        heard_ms + LOST_WAIT_MS + SOLO_TIMEOUT_MS / 20);
         solo_stop(&s);
     }
+}
+
+static uint64_t deadline_after_loss(raft_id self) {
+    struct solo s;
+    struct raft_config config = solo_config(5);
+    config.self = self;
+    solo_start(&s, &config);
+    struct raft_message heartbeat = from_heartbeat(2, 3, 1, 0);
+    heartbeat.to = self;
+    struct raft_event heard = {.kind = RAFT_EVENT_RECEIVE, .message = &heartbeat};
+    assert_int_equal(solo_step(&s, heard), STATUS_OK);
+    lose(&s, 2);
+    uint64_t deadline_ms = raft_deadline_ms(s.raft);
+    solo_stop(&s);
+    return deadline_ms;
+}
+
+/* Else they would stand at the same time, and split the votes. */
+static void those_who_lost_a_leader_take_turns(void **state) {
+    (void)state;
+    uint64_t turn_ms = SOLO_TIMEOUT_MS / 12;
+    uint64_t first_ms = deadline_after_loss(1);
+    assert_true(deadline_after_loss(3) >= first_ms + turn_ms);
+    assert_true(deadline_after_loss(4) >= first_ms + 2 * turn_ms);
+    assert_true(deadline_after_loss(5) >= first_ms + 3 * turn_ms);
+}
+
+static void a_vote_is_given_once_a_lost_leaders_lease_has_ended(void **state) {
+    (void)state;
+    struct solo s;
+    solo_start_with_log(&s, 5, 3);
+    assert_int_equal(solo_receive(&s, from_heartbeat(2, 3, 1, 0)), STATUS_OK);
+    lose(&s, 2);
+    s.now_ms += LOST_WAIT_MS - 1;
+    assert_int_equal(solo_receive(&s, from_pre_vote(3, 4, 5, 3)), STATUS_OK);
+    assert_null(solo_sent(&s, RAFT_PRE_VOTE_ANSWER, 3));
+    s.now_ms += 1;
+    assert_int_equal(solo_receive(&s, from_pre_vote(3, 4, 5, 3)), STATUS_OK);
+    assert_non_null(solo_sent(&s, RAFT_PRE_VOTE_ANSWER, 3));
+    solo_stop(&s);
 }
 
 static void a_lost_peer_that_does_not_lead_changes_nothing(void **state) {
@@ -200,6 +242,26 @@ static void a_vote_leaves_only_once_it_is_durable(void **state) {
     assert_int_equal(s.batches[0].hard.vote, 2);
     solo_sync(&s);
     assert_true(solo_sent(&s, RAFT_VOTE_ANSWER, 2)->vote_answer.is_granted);
+    solo_stop(&s);
+}
+
+/* Its log may be shorter when they leave: another leads by then. */
+static void requests_of_a_term_given_up_never_leave(void **state) {
+    (void)state;
+    struct solo s;
+    solo_start_with_log(&s, 5, 3);
+    solo_elapse(&s, 2 * SOLO_TIMEOUT_MS);
+    assert_int_equal(solo_receive(&s, yes(RAFT_PRE_VOTE_ANSWER, 2, 4)), STATUS_OK);
+    assert_int_equal(status_of(&s)->role, RAFT_CANDIDATE);
+    struct raft_event full = {.kind = RAFT_EVENT_DELAYED, .durable = {s.batches[0].number, 4}};
+    for (int i = 0; i < 4 && status_of(&s)->role == RAFT_CANDIDATE; i++) {
+        assert_int_equal(solo_step(&s, full), STATUS_OK);
+        solo_elapse(&s, SOLO_TIMEOUT_MS / 2);
+    }
+    assert_int_equal(status_of(&s)->role, RAFT_PRE_CANDIDATE);
+    assert_int_equal(solo_receive(&s, from_heartbeat(2, 4, 1, 0)), STATUS_OK);
+    solo_sync_all(&s);
+    assert_null(solo_sent(&s, RAFT_VOTE, 0));
     solo_stop(&s);
 }
 
@@ -637,7 +699,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_between_one_timeout_and_two),
         cmocka_unit_test(hearing_a_leader_starts_the_timer_anew),
-        cmocka_unit_test(a_lost_leader_is_waited_for_one_timeout_and_little_more),
+        cmocka_unit_test(a_lost_leader_is_waited_for_until_its_lease_has_ended_and_little_more),
+        cmocka_unit_test(those_who_lost_a_leader_take_turns),
+        cmocka_unit_test(a_vote_is_given_once_a_lost_leaders_lease_has_ended),
         cmocka_unit_test(a_lost_peer_that_does_not_lead_changes_nothing),
         cmocka_unit_test(a_lost_leader_that_speaks_again_is_followed),
         cmocka_unit_test(asks_before_it_moves_its_term),
@@ -647,6 +711,7 @@ int main(void) {
         cmocka_unit_test(a_pre_vote_promises_nothing),
         cmocka_unit_test(a_pre_vote_needs_a_log_as_good_and_a_later_term),
         cmocka_unit_test(a_vote_leaves_only_once_it_is_durable),
+        cmocka_unit_test(requests_of_a_term_given_up_never_leave),
         cmocka_unit_test(votes_once_a_term_and_the_same_when_asked_again),
         cmocka_unit_test(a_vote_asked_twice_is_not_given_before_it_is_durable),
         cmocka_unit_test(a_refusal_moves_the_term_all_the_same),

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#define LEASE_MS (SOLO_TIMEOUT_MS * 2 / 5)
+
 static void answer(struct solo *s, raft_id id, uint64_t timeout_ms) {
     uint64_t round = solo_sent(s, RAFT_HEARTBEAT, id)->heartbeat.round;
     assert_int_equal(solo_receive(s, from_heartbeat_answer(id, 1, round, timeout_ms)), STATUS_OK);
@@ -22,7 +24,7 @@ static struct raft_event configure(const struct raft_configuration *target) {
     return (struct raft_event){.kind = RAFT_EVENT_CONFIGURE, .target = target};
 }
 
-static void lasts_half_a_timeout_from_when_its_round_was_sent(void **state) {
+static void lasts_two_fifths_of_a_timeout_from_when_its_round_was_sent(void **state) {
     (void)state;
     struct solo s;
     solo_start_as_leader(&s, 3);
@@ -31,8 +33,8 @@ static void lasts_half_a_timeout_from_when_its_round_was_sent(void **state) {
     assert_false(has_lease(&s));
     s.now_ms += 300; /* the answer takes its time */
     answer(&s, 2, SOLO_TIMEOUT_MS);
-    assert_true(raft_has_lease(s.raft, sent_ms + SOLO_TIMEOUT_MS / 2 - 1));
-    assert_false(raft_has_lease(s.raft, sent_ms + SOLO_TIMEOUT_MS / 2));
+    assert_true(raft_has_lease(s.raft, sent_ms + LEASE_MS - 1));
+    assert_false(raft_has_lease(s.raft, sent_ms + LEASE_MS));
     solo_stop(&s);
 }
 
@@ -42,8 +44,8 @@ static void counts_from_the_smallest_timeout_that_was_declared(void **state) {
     solo_start_as_leader(&s, 3);
     solo_elapse(&s, SOLO_HEARTBEAT_MS);
     answer(&s, 2, 300);
-    assert_true(raft_has_lease(s.raft, s.now_ms + 149));
-    assert_false(raft_has_lease(s.raft, s.now_ms + 150));
+    assert_true(raft_has_lease(s.raft, s.now_ms + 119));
+    assert_false(raft_has_lease(s.raft, s.now_ms + 120));
     solo_stop(&s);
 }
 
@@ -53,7 +55,7 @@ static void a_longer_timeout_elsewhere_does_not_lengthen_it(void **state) {
     solo_start_as_leader(&s, 3);
     solo_elapse(&s, SOLO_HEARTBEAT_MS);
     answer(&s, 2, 30000);
-    assert_false(raft_has_lease(s.raft, s.now_ms + SOLO_TIMEOUT_MS / 2));
+    assert_false(raft_has_lease(s.raft, s.now_ms + LEASE_MS));
     solo_stop(&s);
 }
 
@@ -87,7 +89,7 @@ static void a_late_answer_to_an_older_round_does_not_renew_it(void **state) {
     uint64_t older = solo_sent(&s, RAFT_HEARTBEAT, 2)->heartbeat.round;
     solo_elapse(&s, SOLO_HEARTBEAT_MS);
     answer(&s, 2, SOLO_TIMEOUT_MS);
-    uint64_t end_ms = s.now_ms + SOLO_TIMEOUT_MS / 2;
+    uint64_t end_ms = s.now_ms + LEASE_MS;
     s.now_ms += 400;
     assert_int_equal(solo_receive(&s, from_heartbeat_answer(2, 1, older, SOLO_TIMEOUT_MS)),
                      STATUS_STALE);
@@ -171,8 +173,8 @@ static void both_halves_of_a_joint_configuration_must_have_answered(void **state
     answer(&s, 3, SOLO_TIMEOUT_MS);
     assert_false(has_lease(&s));
     answer(&s, 5, 200);
-    assert_true(raft_has_lease(s.raft, s.now_ms + 99));
-    assert_false(raft_has_lease(s.raft, s.now_ms + 100)); /* the new half's timeout counts too */
+    assert_true(raft_has_lease(s.raft, s.now_ms + 79));
+    assert_false(raft_has_lease(s.raft, s.now_ms + 80)); /* the new half's timeout counts too */
     solo_stop(&s);
 }
 
@@ -223,7 +225,7 @@ static void none_before_the_noop_is_committed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lasts_half_a_timeout_from_when_its_round_was_sent),
+        cmocka_unit_test(lasts_two_fifths_of_a_timeout_from_when_its_round_was_sent),
         cmocka_unit_test(counts_from_the_smallest_timeout_that_was_declared),
         cmocka_unit_test(a_longer_timeout_elsewhere_does_not_lengthen_it),
         cmocka_unit_test(needs_a_quorum_of_five),
