@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import socket
 import time
 
@@ -131,6 +132,7 @@ def moves_to_another_address(story, net, machines):
     mover = next(machine for machine in machines if machine is not leader)
     before = status_of(mover).identity
     mover.terminate()
+    leader.wait_for_log(f'msg="a node has left" node={mover.name}')
     mover.move_to("fdaa::77")
     mover.launch()
     began = time.monotonic()
@@ -175,6 +177,80 @@ def dies_for_good(machines):
     expect(len(voters_among(told)) == 5, told)
     dead.launch()
     expect(dead.exit_status() == 0, "who was replaced stops:", dead.log()[-2000:])
+
+
+# ---- By addresses -------------------------------------------------------------------------------
+
+PORTS = range(7946, 7951)
+
+
+def founders(story):
+    """Five that have each other's addresses for seeds."""
+    network.enter()
+    seeds = ",".join(f"127.0.0.1:{port}" for port in PORTS)
+    return [story.server(NODE_ID=f"n{port}", SEEDS=seeds, BIND_PORT=port, BOOTSTRAP_EXPECT=5, **FAST)
+            for port in PORTS]
+
+
+def revive(node):
+    """As its log tells the operator."""
+    if not node.is_running():
+        expect(node.exit_status() == 0 or "--rejoin" in node.log(), node.log()[-2000:])
+        node.launch(*([] if node.exit_status() == 0 else ["--rejoin"]))
+
+
+def wait_for_five_voters(nodes, seconds=120):
+    end = time.monotonic() + seconds
+    told = None
+    while time.monotonic() < end:
+        for node in nodes:
+            revive(node)
+        statuses = [status for status in map(status_of, nodes) if status]
+        clusters = {status.cluster_id for status in statuses} - {0}
+        expect(len(clusters) < 2, "several clusters:", statuses)
+        told = told_by_anybody(nodes) or told
+        identities = {status.identity for status in statuses}
+        if told and {member.id for member in told if member.is_voter} == identities \
+                and len(told) == len(identities) == 5:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"not within {seconds} s: five voters: {told} {list(map(status_of, nodes))}")
+
+
+def told_by_anybody(nodes):
+    """The members; None: all are silent, or wait for their admission."""
+    for node in nodes:
+        try:
+            if node.is_serving():
+                return membership.members(node)
+        except CallFailed:
+            pass
+    return None
+
+
+@test
+def one_is_killed_or_wiped_while_they_found_a_cluster(story):
+    """At any moment of it; and two come late."""
+    for _ in range(story.rounds(2)):
+        nodes = founders(story)
+        story.random.shuffle(nodes)
+        for node in nodes[2:]:
+            node.launch()
+        nodes[2].wait_for_log("gossip has found a node")
+        for node in nodes[:2]:
+            node.launch()
+        time.sleep(story.random.uniform(0, 2))
+        victim = story.random.choice(nodes)
+        victim.kill()
+        if story.random.random() < 0.5:
+            shutil.rmtree(victim.data_dir, ignore_errors=True)
+        victim.launch()
+        began = time.monotonic()
+        wait_for_five_voters(nodes)
+        story.say(f"five voters {time.monotonic() - began:.1f} s later")
+        expect_works(nodes)
+        for node in nodes:
+            node.end()
 
 
 # ---- By names on one host -----------------------------------------------------------------------

@@ -9,7 +9,7 @@ import urllib.request
 
 from support import expect, main, network, test
 from support.server import DIE_WITH_THE_TEST
-from support.story import SERVER
+from support.story import SANITIZERS, SERVER
 
 RECIPES = pathlib.Path(__file__).parent / "recipes"
 
@@ -26,7 +26,7 @@ def run(story, name):
     """In an empty directory, where ./phalanx-server is ours."""
     network.enter()
     os.symlink(os.path.abspath(SERVER), story.directory / "phalanx-server")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(story.directory)}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(story.directory), **SANITIZERS}
     for number, command in enumerate(terminals(name)):
         with open(story.directory / f"terminal-{number}.log", "wb") as log:
             process = subprocess.Popen(
