@@ -98,6 +98,20 @@ def every_panel_is_filled(story):
 
 
 @test
+def a_leader_shows_how_far_the_others_are(story):
+    leader = start(story, 3).wait_until_all_follow()
+    for i in range(10):
+        leader.client().put(f"key-{i}", b"value")
+    browser = look_at(story, leader)
+    browser.wait("[...document.querySelectorAll('#peers td[data-name=match]')]"
+                 ".filter((cell) => Number(cell.innerText) >= 10).length === 2", "both have ten entries")
+    browser.wait("[...document.querySelectorAll('#peers td[data-name=lag]')]"
+                 ".every((cell) => cell.innerText === '0')", "nobody lags")
+    expect(not browser.evaluate("document.getElementById('peers-note').checkVisibility()"))
+    expect_quiet(browser)
+
+
+@test
 def it_fits_a_small_screen(story):
     browser = look_at(story, start(story, 3).leader())
     for width in (360, 768, 1440):

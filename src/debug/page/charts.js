@@ -5,6 +5,7 @@ import { bytes, clock, milliseconds, perSecond } from './format.js';
 
 const POINTS_MAX = 600;
 const GAP_MS = 3000;
+const STEP_MS_MIN = 700; // after an event a status comes earlier
 const HEIGHT = 132;
 
 const style = getComputedStyle(document.documentElement);
@@ -28,19 +29,18 @@ const CHARTS = [
 const history = [[], ...CHARTS.flatMap(({ series }) => series.map(() => []))];
 
 function push(seconds, values) {
-  history[0].push(seconds);
-  values.forEach((value, i) => history[i + 1].push(value ?? null));
+  [seconds, ...values].forEach((value, i) => history[i].push(value ?? null));
   if (history[0].length > POINTS_MAX) history.forEach((column) => column.shift());
 }
 
 function remember(model) {
   const seconds = model.atMs / 1000;
-  const before = history[0].at(-1);
-  if (before !== undefined && seconds <= before) return false;
+  if (seconds < history[0].at(-1)) history.forEach((column) => column.splice(0)); // a clock set back
+  const before = history[0].at(-1) ?? seconds - 1;
+  if (seconds - before < STEP_MS_MIN / 1000) return;
   const values = CHARTS.flatMap(({ series }) => series.map(([, read]) => read(model)));
-  if (before !== undefined && seconds - before > GAP_MS / 1000) push(before + 1, values.map(() => null));
+  if (seconds - before > GAP_MS / 1000) push(before + 1, values.map(() => null));
   push(seconds, values);
-  return true;
 }
 
 // ---- Drawing
@@ -125,6 +125,7 @@ export function createCharts() {
     return update;
   });
   return function show(model) {
-    if (remember(model) && !document.hidden) updates.forEach((update) => update());
+    remember(model);
+    if (!document.hidden) updates.forEach((update) => update());
   };
 }

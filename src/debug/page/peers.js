@@ -1,6 +1,6 @@
 // The table of nodes: how this node stands with each, and how far each has come.
 
-import { byId, setText } from './dom.js';
+import { byId, setAttributes, setText } from './dom.js';
 import { UNKNOWN, ago, bytes, count, duration, milliseconds } from './format.js';
 import { LINKS } from './model.js';
 import { createTable } from './table.js';
@@ -68,9 +68,14 @@ function columnsOf(current) {
   ];
 }
 
-function note({ status, viewer, leader }) {
-  if (viewer.isLeader || !leader) return '';
-  return `match, next and in flight are known to ${status.leader_id} alone`;
+// What only the leader knows is left out elsewhere, and its page named.
+function showNote({ viewer, leader }) {
+  const isElsewhere = Boolean(leader) && !leader.self;
+  byId('peers').classList.toggle('is-followers', !viewer.isLeader);
+  byId('peers-note').hidden = !isElsewhere;
+  if (!isElsewhere) return;
+  setText(byId('peers-leader'), leader.id);
+  setAttributes(byId('peers-leader'), { href: leader.http_address ? `http://${leader.http_address}/` : null });
 }
 
 export function createPeers() {
@@ -80,6 +85,6 @@ export function createPeers() {
   return function show(model) {
     current.model = model;
     update(model.nodes);
-    setText(byId('peers-note'), note(model));
+    showNote(model);
   };
 }

@@ -9,7 +9,11 @@ import { UNKNOWN } from './format.js';
 function createHead(columns) {
   const cells = columns.map((column) => {
     const cell = element('th', {
-      scope: 'col', role: 'columnheader', title: column.title, class: column.isNumber ? 'number' : null,
+      scope: 'col',
+      role: 'columnheader',
+      title: column.title,
+      class: column.isNumber ? 'number' : null,
+      'data-name': column.name,
     });
     setText(cell, column.head);
     return cell;
