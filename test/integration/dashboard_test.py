@@ -292,5 +292,15 @@ def it_can_be_used_from_the_keyboard(story):
     expect_quiet(browser)
 
 
+@test
+def it_stands_still_for_those_who_prefer_that(story):
+    browser = look_at(story, story.cluster(1).start()["a"])
+    expect(browser.text("#pulses") == "Pulses: on", browser.text("#pulses"))
+    browser.prefer("prefers-reduced-motion", "reduce")
+    browser.open(browser.origin)
+    browser.wait(IS_LIVE, "that it is live")
+    expect(browser.text("#pulses") == "Pulses: off", browser.text("#pulses"))
+
+
 if __name__ == "__main__":
     main()

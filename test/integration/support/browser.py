@@ -159,6 +159,10 @@ class Browser:
         self._call("Emulation.setDeviceMetricsOverride",
                    {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
 
+    def prefer(self, feature, value):
+        """What the reader has told the system, such as prefers-reduced-motion."""
+        self._call("Emulation.setEmulatedMedia", {"features": [{"name": feature, "value": value}]})
+
     def press(self, key, code, number):
         """A key, as from a keyboard."""
         for kind in ("keyDown", "keyUp"):
