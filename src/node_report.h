@@ -119,7 +119,7 @@ struct node_report {
     struct durations_copy applies; /* a turn's committed entries */
     size_t method_count;           /* those that were called */
     struct node_method methods[NODE_METHODS_MAX];
-    size_t member_count; /* this node first */
+    size_t member_count; /* this node first, the others by name */
     struct node_member members[MEMBERS_MAX + 1];
     uint64_t probe_failures_total;
     uint64_t gossip_health; /* 0: this node is as quick as it should be */

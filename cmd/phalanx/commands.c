@@ -40,8 +40,13 @@ const struct cli_command cli_commands[] = {
      "pages: each is consistent, keys written meanwhile may or may not appear.",
      0, 2, READING | BIT(LIMIT) | BIT(PREFIX) | BIT(KEYS_ONLY), cli_run_scan},
     {"status", "", NULL, "print what each server says of itself",
-     "Asks every address given. JSON is one object for each, on a line of its own.", 0, 0, ASKING,
-     cli_run_status},
+     "Asks every address given. JSON is one object for each, on a line of its own. With -all one\n"
+     "server tells what every node of its cluster last said of itself.",
+     0, 0, ASKING | BIT(ALL), cli_run_status},
+    {"top", "", NULL, "show every node, once a second",
+     "What `phalanx status -all` prints, until q or Ctrl-C; once when the output is no terminal.\n"
+     "Latencies are milliseconds of the last ten seconds, RTT is from the asked server and back.",
+     0, 0, ASKING, cli_run_top},
     {"members", "", NULL, "list the cluster's members",
      "As the leader sees them: how far the log of each is known to equal the leader's, how many\n"
      "entries it lacks, and for how long nothing was heard of it. While there is no leader, any\n"

@@ -47,6 +47,8 @@ enum cli_exit cli_run_get(const struct cli_invocation *invocation);
 enum cli_exit cli_run_delete(const struct cli_invocation *invocation);
 enum cli_exit cli_run_scan(const struct cli_invocation *invocation);
 enum cli_exit cli_run_status(const struct cli_invocation *invocation);
+enum cli_exit cli_run_status_all(const struct cli_invocation *invocation);
+enum cli_exit cli_run_top(const struct cli_invocation *invocation);
 enum cli_exit cli_run_members(const struct cli_invocation *invocation);
 enum cli_exit cli_run_member_add(const struct cli_invocation *invocation);
 enum cli_exit cli_run_member_promote(const struct cli_invocation *invocation);

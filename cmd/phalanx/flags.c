@@ -120,6 +120,10 @@ static const char *set_prefix(struct cli_flags *flags, const char *text) {
     return NULL;
 }
 
+static const char *set_all(struct cli_flags *flags, const char *text) {
+    return parse_bool(text, &flags->wants_all) ? NULL : "true or false";
+}
+
 static const char *set_keys_only(struct cli_flags *flags, const char *text) {
     return parse_bool(text, &flags->keys_only) ? NULL : "true or false";
 }
@@ -180,6 +184,7 @@ static const struct {
          set_request_id},
     [CLI_FLAG_LIMIT] = {{"limit", "N", NULL, "at most N keys; 0 (default): all"}, set_limit},
     [CLI_FLAG_PREFIX] = {{"prefix", "P", NULL, "only keys that begin with P"}, set_prefix},
+    [CLI_FLAG_ALL] = {{"all", NULL, NULL, "every node, as one server sees them"}, set_all},
     [CLI_FLAG_KEYS_ONLY] = {{"keys-only", NULL, NULL, "leave out the values"}, set_keys_only},
     [CLI_FLAG_HEX] = {{"hex", NULL, NULL, "write keys and values as hexadecimal digits"}, set_hex},
     [CLI_FLAG_BASE64] = {{"base64", NULL, NULL, "write keys and values as base64"}, set_base64},

@@ -19,6 +19,7 @@ enum cli_flag {
     CLI_FLAG_LIMIT,
     CLI_FLAG_PREFIX,
     CLI_FLAG_KEYS_ONLY,
+    CLI_FLAG_ALL,
     CLI_FLAG_HEX,
     CLI_FLAG_BASE64,
     CLI_FLAG_DATA_DIR,
@@ -42,6 +43,7 @@ struct cli_flags {
     int64_t limit; /* 0: no limit */
     const char *prefix;
     bool keys_only;
+    bool wants_all;             /* the whole cluster */
     enum cli_encoding encoding; /* of keys and values, in arguments and in text output */
     const char *data_dir;
     const char *node_id;

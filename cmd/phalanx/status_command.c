@@ -147,6 +147,8 @@ static enum cli_exit ask_one(const struct cli_invocation *invocation, struct cli
 }
 
 enum cli_exit cli_run_status(const struct cli_invocation *invocation) {
+    if (invocation->flags->wants_all)
+        return cli_run_status_all(invocation);
     rpc_init();
     enum cli_exit end = CLI_EXIT_USAGE;
     struct cli_caller *caller = cli_caller_new(invocation->flags);

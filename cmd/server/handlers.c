@@ -90,6 +90,7 @@ struct rpc_handlers server__handlers(struct server *s) {
                                  .on_request = on_request,
                                  .on_snapshot = on_snapshot,
                                  .on_status = server__read_status,
+                                 .on_report = server__read_report,
                                  .on_order = server__on_order,
                                  .on_members = server__on_members,
                                  .on_install = on_install,

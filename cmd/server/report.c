@@ -125,10 +125,19 @@ static void fill_progress(struct server *s, struct node_member *member) {
                    &member->snapshot_sent_bytes);
 }
 
+static uint64_t reach_ms(const struct server *s) {
+    uint64_t election_ms = settings_election_ms(s->settings);
+    return election_ms > REACH_MS_MIN ? election_ms : REACH_MS_MIN;
+}
+
+/* Over a connection that has been silent for so long nothing comes: it is about to break. */
 static void add_peer(struct server *s, raft_id id, const char *name, bool is_voter) {
     struct node_member *member = add_member(&s->reporter.report, id, name);
     member->is_voter = is_voter;
     mesh_describe(s->mesh, id, member);
+    member->is_connected = member->is_connected && member->silent_ms <= reach_ms(s);
+    if (!member->is_connected)
+        member->trip_us = NODE_UNKNOWN;
     if (s->turn)
         fill_progress(s, member);
 }
@@ -181,12 +190,10 @@ static void fill_trips(struct node_report *report) {
 
 static bool is_in_reach(const void *context, raft_id id) {
     const struct node_report *report = context;
-    uint64_t reach_ms =
-        report->election_timeout_ms > REACH_MS_MIN ? report->election_timeout_ms : REACH_MS_MIN;
     for (size_t i = 0; i < report->member_count; i++) {
         const struct node_member *member = &report->members[i];
         if (member->identity == id)
-            return member->is_self || (member->is_connected && member->silent_ms <= reach_ms);
+            return member->is_connected;
     }
     return false;
 }

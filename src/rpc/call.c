@@ -85,7 +85,7 @@ bool rpc__call_body(struct rpc_call *call, struct bytes *ret_body) {
 #define RETURN_MS_MAX 100
 
 uint64_t rpc__call_wait_ms(const struct rpc_call *call) {
-    gpr_timespec now = gpr_now(call->deadline.clock_type);
+    gpr_timespec now = gpr_convert_clock_type(call->begun, call->deadline.clock_type);
     int32_t left_ms = gpr_time_to_millis(gpr_time_sub(call->deadline, now));
     if (left_ms <= 0)
         return 0;

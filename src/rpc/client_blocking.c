@@ -153,3 +153,12 @@ void rpc_client_members(struct rpc_client *client, uint64_t timeout_ms,
         rpc__members_decode(body, ret_members) != STATUS_OK)
         outcome_unreadable(ret_outcome);
 }
+
+void rpc_client_report(struct rpc_client *client, uint64_t timeout_ms,
+                       struct node_report *ret_report, struct rpc_outcome *ret_outcome) {
+    struct bytes body;
+    if (ask(client, "/phalanx.v1.ClusterService/GetReport", grpc_empty_slice(), timeout_ms,
+            ret_outcome, &body) &&
+        rpc__report_decode(body, ret_report) != STATUS_OK)
+        outcome_unreadable(ret_outcome);
+}

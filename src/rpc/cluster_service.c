@@ -1,4 +1,5 @@
 #include "rpc/codec.h"
+#include "rpc/codec_cluster.h"
 #include "rpc/server.h"
 #include "rpc/stream.h"
 
@@ -20,6 +21,23 @@ void rpc__status_on_call(struct rpc_call *call) {
     grpc_slice body = grpc_slice_from_copied_buffer((const char *)data, len);
     rpc__call_answer(call,
                      &(struct rpc__answer){.code = GRPC_STATUS_OK, .has_body = true, .body = body});
+}
+
+void rpc__report_on_call(struct rpc_call *call) {
+    const struct rpc_handlers *handlers = &call->queue->server->handlers;
+    if (!has_empty_message(call)) {
+        rpc__call_refuse(call, GRPC_STATUS_INVALID_ARGUMENT, "the body is not a GetReportRequest");
+        return;
+    }
+    if (!handlers->on_report) {
+        rpc__call_refuse(call, GRPC_STATUS_UNIMPLEMENTED, "this server makes no reports");
+        return;
+    }
+    struct node_report report;
+    handlers->on_report(handlers->context, &report);
+    rpc__call_answer(call, &(struct rpc__answer){.code = GRPC_STATUS_OK,
+                                                 .has_body = true,
+                                                 .body = rpc__report_encode(&report)});
 }
 
 void rpc__snapshot_on_call(struct rpc_call *call) {

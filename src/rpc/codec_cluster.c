@@ -16,14 +16,17 @@ static const char *start_of(struct bytes body) {
     return body.len == 0 ? "" : (const char *)body.data;
 }
 
-/* False: too long, or with a zero inside. */
-static bool take_text(upb_StringView view, char *ret_text, size_t size) {
-    if (view.size >= size || (view.size > 0 && memchr(view.data, 0, view.size) != NULL))
+bool rpc__copy_text(struct bytes text, char *ret_text, size_t size) {
+    if (text.len >= size || (text.len > 0 && memchr(text.data, 0, text.len) != NULL))
         return false;
-    if (view.size > 0)
-        memcpy(ret_text, view.data, view.size);
-    ret_text[view.size] = '\0';
+    if (text.len > 0)
+        memcpy(ret_text, text.data, text.len);
+    ret_text[text.len] = '\0';
     return true;
+}
+
+static bool take_text(upb_StringView view, char *ret_text, size_t size) {
+    return rpc__copy_text(bytes_of(view.data, view.size), ret_text, size);
 }
 
 /* ---- Orders, out --------------------------------------------------------------------------- */
@@ -196,7 +199,7 @@ const char *rpc__order_decode(enum rpc_order_kind kind, struct bytes body,
 
 /* ---- Members, out -------------------------------------------------------------------------- */
 
-static int32_t role_number(enum node_role role) {
+int32_t rpc__role_number(enum node_role role) {
     switch (role) {
     case NODE_FOLLOWER: return phalanx_v1_ROLE_FOLLOWER;
     case NODE_CANDIDATE: return phalanx_v1_ROLE_CANDIDATE;
@@ -219,7 +222,7 @@ static int32_t gossip_number(enum node_gossip_state state) {
 static void fill_member(phalanx_v1_Member *to, const struct rpc_member *from) {
     phalanx_v1_Member_set_id(to, from->id);
     phalanx_v1_Member_set_name(to, upb_StringView_FromString(from->name));
-    phalanx_v1_Member_set_role(to, role_number(from->role));
+    phalanx_v1_Member_set_role(to, rpc__role_number(from->role));
     phalanx_v1_Member_set_is_voter(to, from->is_voter);
     phalanx_v1_Member_set_is_leader(to, from->is_leader);
     phalanx_v1_Member_set_address(to, upb_StringView_FromString(from->address));
@@ -257,7 +260,7 @@ grpc_slice rpc__members_encode(const struct rpc_members *members) {
 
 /* ---- Members, in --------------------------------------------------------------------------- */
 
-static enum node_role role_of(int32_t role) {
+enum node_role rpc__role_of(int32_t role) {
     switch (role) {
     case phalanx_v1_ROLE_LEADER: return NODE_LEADER;
     case phalanx_v1_ROLE_CANDIDATE: return NODE_CANDIDATE;
@@ -280,7 +283,7 @@ static void take_gossip(int32_t state, struct rpc_member *to) {
 static bool take_member(const phalanx_v1_Member *from, struct rpc_member *to) {
     *to = (struct rpc_member){
         .id = phalanx_v1_Member_id(from),
-        .role = role_of(phalanx_v1_Member_role(from)),
+        .role = rpc__role_of(phalanx_v1_Member_role(from)),
         .is_voter = phalanx_v1_Member_is_voter(from),
         .is_leader = phalanx_v1_Member_is_leader(from),
         .has_progress = phalanx_v1_Member_has_match_index(from),

@@ -9,6 +9,7 @@ static const struct rpc__method methods[RPC__METHOD_COUNT] = {
     [RPC__DELETE] = {"/phalanx.v1.KVService/Delete", true, 32, rpc__kv_on_call},
     [RPC__SCAN] = {"/phalanx.v1.KVService/Scan", true, 32, rpc__kv_on_call},
     [RPC__STATUS] = {"/phalanx.v1.ClusterService/Status", true, 4, rpc__status_on_call},
+    [RPC__GET_REPORT] = {"/phalanx.v1.ClusterService/GetReport", true, 2, rpc__report_on_call},
     [RPC__SAVE_SNAPSHOT] = {"/phalanx.v1.ClusterService/SaveSnapshot", true, 2,
                             rpc__snapshot_on_call},
     [RPC__LIST_MEMBERS] = {"/phalanx.v1.ClusterService/ListMembers", true, 2, rpc__members_on_call},

@@ -343,6 +343,8 @@ struct rpc_handlers {
     void (*on_snapshot)(void *context, struct rpc_stream *stream);
     /* Copy what is published. */
     void (*on_status)(void *context, struct node_status *ret_status);
+    /* The same for GetReport. NULL: such calls are UNIMPLEMENTED. */
+    void (*on_report)(void *context, struct node_report *ret_report);
     /* An operator's order: named, and well-formed. Borrowed for the call; otherwise as
      * on_request(). Answered by rpc_reply_status(). NULL: such calls are UNIMPLEMENTED. */
     enum status (*on_order)(void *context, struct rpc_call *call, const struct rpc_order *order,
@@ -445,6 +447,10 @@ void rpc_client_kv(struct rpc_client *client, const struct kv_request *request, 
 void rpc_client_status(struct rpc_client *client, uint64_t timeout_ms,
                        struct node_status *ret_status, char *ret_version, size_t version_size,
                        struct rpc_outcome *ret_outcome);
+
+/* ClusterService.GetReport; filled on RPC_OK with what it carries, the rest is 0. */
+void rpc_client_report(struct rpc_client *client, uint64_t timeout_ms,
+                       struct node_report *ret_report, struct rpc_outcome *ret_outcome);
 
 /* Carry out an order; RPC_OK: it is committed. */
 void rpc_client_order(struct rpc_client *client, const struct rpc_order *order, uint64_t timeout_ms,

@@ -55,6 +55,7 @@ enum rpc__method_id {
     RPC__DELETE,
     RPC__SCAN,
     RPC__STATUS,
+    RPC__GET_REPORT,
     RPC__SAVE_SNAPSHOT,
     RPC__LIST_MEMBERS,
     RPC__ADD_MEMBER,
@@ -84,6 +85,7 @@ const struct rpc__method *rpc__method(enum rpc__method_id id);
 
 void rpc__kv_on_call(struct rpc_call *call);
 void rpc__status_on_call(struct rpc_call *call);
+void rpc__report_on_call(struct rpc_call *call);
 void rpc__snapshot_on_call(struct rpc_call *call);
 void rpc__members_on_call(struct rpc_call *call);
 void rpc__order_on_call(struct rpc_call *call);
@@ -272,7 +274,7 @@ struct rpc_call {
     size_t reply_bytes; /* what it adds to server->reply_bytes */
 
     grpc_call *grpc;
-    uint64_t begun_us; /* when it arrived */
+    gpr_timespec begun; /* when it arrived, on GPR_CLOCK_MONOTONIC */
     gpr_timespec deadline;
     grpc_metadata_array metadata;
     grpc_call_details details; /* RPC__UNKNOWN only */

@@ -2,23 +2,22 @@
  * answer. Calls that become streams are not among them: they last as long as their caller likes. */
 #include "rpc/server.h"
 
-#include <time.h>
-
-static uint64_t clock_us(void) {
-    struct timespec now;
-    CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
+#include <grpc/support/time.h>
 
 void rpc__use_begin(struct rpc_call *call) {
-    call->begun_us = clock_us();
+    call->begun = gpr_now(GPR_CLOCK_MONOTONIC);
+}
+
+static uint64_t since_us(gpr_timespec begun) {
+    gpr_timespec taken = gpr_time_sub(gpr_now(GPR_CLOCK_MONOTONIC), begun);
+    return taken.tv_sec < 0 ? 0 : (uint64_t)taken.tv_sec * 1000000 + (uint64_t)taken.tv_nsec / 1000;
 }
 
 void rpc__use_end(struct rpc_call *call, grpc_status_code code) {
     struct rpc__use *use = &call->queue->server->uses[call->method];
     CHECK((unsigned)code < NODE_CODES);
     atomic_fetch_add_explicit(&use->codes[code], 1, memory_order_relaxed);
-    durations_add(&use->durations, clock_us() - call->begun_us);
+    durations_add(&use->durations, since_us(call->begun));
 }
 
 static void copy_use(const struct rpc__use *use, const char *name, struct node_method *method) {

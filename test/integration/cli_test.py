@@ -17,7 +17,7 @@ from support.shell import (ERROR, NOT_FOUND, OK, PRECONDITION, UNAVAILABLE, UNKN
                            run)
 from support.story import CLI, wait_until
 
-COMMANDS = ("put", "get", "delete", "scan", "status", "members", "member add", "member promote",
+COMMANDS = ("put", "get", "delete", "scan", "status", "top", "members", "member add", "member promote",
             "member remove", "member replace", "transfer-leader", "snapshot save",
             "snapshot inspect", "snapshot restore", "version", "completion", "help")
 

@@ -231,6 +231,47 @@ static void a_pre_vote_needs_a_log_as_good_and_a_later_term(void **state) {
     solo_stop(&s);
 }
 
+static void tells_why_it_campaigns(void **state) {
+    (void)state;
+    struct solo s;
+    given_a_candidate(&s);
+    assert_int_equal(status_of(&s)->campaign_reason, RAFT_CAMPAIGN_SILENCE);
+    solo_stop(&s);
+    solo_start_with_log(&s, 5, 3);
+    assert_int_equal(solo_receive(&s, from_heartbeat(2, 3, 1, 0)), STATUS_OK);
+    lose(&s, 2);
+    solo_elapse(&s, 2 * SOLO_TIMEOUT_MS);
+    assert_int_equal(status_of(&s)->campaign_reason, RAFT_CAMPAIGN_LOST);
+    assert_int_equal(solo_receive(&s, from_heartbeat(2, 3, 2, 0)), STATUS_OK); /* it is back */
+    solo_elapse(&s, 2 * SOLO_TIMEOUT_MS);
+    assert_int_equal(status_of(&s)->campaign_reason, RAFT_CAMPAIGN_SILENCE);
+    assert_int_equal(solo_receive(&s, from_heartbeat(2, 3, 3, 0)), STATUS_OK);
+    assert_int_equal(
+        solo_receive(&s, (struct raft_message){.kind = RAFT_TIMEOUT_NOW, .from = 2, .term = 3}),
+        STATUS_OK);
+    assert_int_equal(status_of(&s)->role, RAFT_CANDIDATE);
+    assert_int_equal(status_of(&s)->campaign_reason, RAFT_CAMPAIGN_ASKED);
+    solo_stop(&s);
+}
+
+static void tells_why_it_left_office(void **state) {
+    (void)state;
+    struct solo s;
+    solo_start_as_leader(&s, 3);
+    raft_term term = status_of(&s)->term;
+    assert_int_equal(solo_receive(&s, from_heartbeat(3, term + 1, 1, 0)), STATUS_OK);
+    assert_int_equal(status_of(&s)->leaving_reason, RAFT_LEAVING_TERM);
+    solo_stop(&s);
+    solo_start_as_leader(&s, 3);
+    assert_int_equal(solo_step(&s,
+                               (struct raft_event){.kind = RAFT_EVENT_TRANSFER, .transferee = 2}),
+                     STATUS_OK);
+    assert_non_null(solo_sent(&s, RAFT_TIMEOUT_NOW, 2));
+    assert_int_equal(solo_receive(&s, from_heartbeat(2, term + 1, 1, 0)), STATUS_OK);
+    assert_int_equal(status_of(&s)->leaving_reason, RAFT_LEAVING_HANDOVER);
+    solo_stop(&s);
+}
+
 /* ---- Votes ----------------------------------------------------------------------------------- */
 
 static void a_vote_leaves_only_once_it_is_durable(void **state) {
@@ -591,6 +632,7 @@ static void steps_down_when_no_quorum_was_heard_for_a_timeout(void **state) {
     assert_int_equal(status_of(&s)->leader, 0);
     assert_int_equal(status_of(&s)->term, 1);
     assert_int_equal(status_of(&s)->step_downs_total, 1);
+    assert_int_equal(status_of(&s)->leaving_reason, RAFT_LEAVING_NO_QUORUM);
     assert_int_equal(solo_propose(&s), STATUS_NOT_LEADER);
     solo_stop(&s);
 }
@@ -638,6 +680,7 @@ static void a_leader_whose_log_hangs_makes_room(void **state) {
         solo_elapse(&s, SOLO_HEARTBEAT_MS);
     }
     assert_int_equal(status_of(&s)->role, RAFT_FOLLOWER);
+    assert_int_equal(status_of(&s)->leaving_reason, RAFT_LEAVING_LOG);
     solo_elapse(&s, 2 * SOLO_TIMEOUT_MS);
     assert_int_equal(status_of(&s)->role, RAFT_FOLLOWER); /* it could not lead */
     solo_sync_all(&s);
@@ -703,6 +746,8 @@ int main(void) {
         cmocka_unit_test(those_who_lost_a_leader_take_turns),
         cmocka_unit_test(a_vote_is_given_once_a_lost_leaders_lease_has_ended),
         cmocka_unit_test(a_lost_peer_that_does_not_lead_changes_nothing),
+        cmocka_unit_test(tells_why_it_campaigns),
+        cmocka_unit_test(tells_why_it_left_office),
         cmocka_unit_test(a_lost_leader_that_speaks_again_is_followed),
         cmocka_unit_test(asks_before_it_moves_its_term),
         cmocka_unit_test(campaigns_once_a_majority_would_vote_for_it),

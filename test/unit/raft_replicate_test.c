@@ -39,6 +39,9 @@ static void sends_entries_before_they_are_durable_here_and_without_waiting(void 
         assert_int_equal(append_to(&s, 2)->append.prev_index, i - 1);
         assert_int_equal(append_to(&s, 2)->append.last_index, i);
     }
+    assert_int_equal(peer(&s, 2).feeding, RAFT_FEEDING_REPLICATE);
+    assert_int_equal(peer(&s, 2).next_index, 6);
+    assert_int_equal(peer(&s, 2).in_flight, 4);
     solo_stop(&s);
 }
 
