@@ -27,6 +27,8 @@ test: build ## run every test on the release build
 sim: build ## simulate 10,000 clusters, a seed each, with all kinds of faults
 	build/bin/phalanx-sim --seeds 1..10000 --jobs 2
 	build/bin/founding-sim --seeds 1..10000
+	build/bin/gossip-sim --seeds 1..10000
+	build/bin/gossip-sim --calm 10 --seeds 1..50
 
 plants: build ## see that the simulator catches each planted bug
 	test/sim/plants.sh build/bin/phalanx-sim-planted 10000 --jobs 2

@@ -52,6 +52,6 @@ void gossip__letter_send(struct gossip *g, const struct gossip_letter *letter) {
     if (!gossip__letter_begin(g, letter, &w))
         return;
     size_t floor = is_question(letter->kind) ? w.len + RUMOUR_SHORT_BYTES : 0;
-    gossip__fill(g, &w, letter->id);
+    gossip__fill(g, &w, letter->id, letter->about);
     gossip__letter_end(g, &w, floor);
 }

@@ -94,8 +94,9 @@ struct gossip_window {
 
 struct gossip_node {
     struct gossip_member member;
-    unsigned sent;  /* times that the rumour about it went out */
-    bool is_behind; /* it showed an older incarnation than the known one: to be told */
+    unsigned sent;      /* times that the rumour about it went out */
+    bool is_behind;     /* it showed an older incarnation than the known one: to be told */
+    bool is_other_life; /* nor is the known one its own, though it may be as high */
     /* SUSPECT: who says so, each by its own probes; somebody has waited long enough; or it says
      * itself that it leaves. */
     bool is_confirmed, is_leaving;
@@ -210,7 +211,8 @@ MUST_USE enum status gossip__receive(struct gossip *g, const struct gossip_addre
                                      struct bytes bytes);
 
 /* ---- replay.c ---- */
-enum gossip_freshness { FRESH, REPLAYED, FORMER_LIFE };
+/* OTHER_LIFE: fresh, and it has not got further than the former one. */
+enum gossip_freshness { FRESH, OTHER_LIFE, REPLAYED, FORMER_LIFE };
 /* Notes a fresh one. `is_awaited`: its token shows that it is fresh. */
 enum gossip_freshness gossip__window_take(struct gossip_window *window,
                                           const struct gossip_head *head, bool is_awaited);
@@ -247,8 +249,8 @@ void gossip__probe_answered(struct gossip *g, const struct gossip_head *head);
 /* ---- spread.c ---- */
 /* What is to be said of it: its state, and all it says of itself while it is alive. */
 struct gossip_rumour gossip__rumour_of(const struct gossip_node *node);
-/* What is to be told to `to` first of all, if anything, then what is new. */
-void gossip__fill(struct gossip *g, struct wire_writer *w, uint64_t to);
+/* What is to be told to `to` first of all, if anything; what is known of `about`; what is new. */
+void gossip__fill(struct gossip *g, struct wire_writer *w, uint64_t to, uint64_t about);
 void gossip__spread(struct gossip *g);
 uint64_t gossip__spread_deadline_ms(const struct gossip *g);
 void gossip__leave(struct gossip *g);
@@ -282,6 +284,7 @@ struct gossip_letter {
     uint64_t id; /* 0: whoever is there */
     uint64_t token;
     uint64_t subject;
+    uint64_t about;  /* what is known of this member is said, new or not; 0: of none */
     size_t capacity; /* bytes, at most; 0: GOSSIP_DATAGRAM_BYTES_MAX */
 };
 /* Begin a datagram in `ret_w`; false: there is no room, or nobody to send to. What may be said more

@@ -39,7 +39,7 @@ static void ask_others(struct gossip *g) {
     probe->phase = PROBE_INDIRECT;
     if (!node)
         return;
-    size_t count = gossip__pick(g, probe->id, HELPERS, helpers);
+    size_t count = PLANTED(no_helpers) ? 0 : gossip__pick(g, probe->id, HELPERS, helpers);
     for (size_t i = 0; i < count; i++)
         send(g, GOSSIP_ASK, helpers[i], probe->token, probe->id);
     probe->nacks_missing = (unsigned)count;
@@ -82,10 +82,16 @@ void gossip__recv_ask(struct gossip *g, const struct gossip_head *head) {
     send(g, GOSSIP_PING, subject, relay->token, 0);
 }
 
+/* With what is known of the subject: perhaps it is only not where the asker seeks it. */
 static void tell_asker(struct gossip *g, const struct gossip_relay *relay, enum gossip_kind kind) {
     const struct gossip_node *asker = gossip__find(g, relay->asker);
     if (asker)
-        send(g, kind, asker, relay->asker_token, relay->subject);
+        gossip__letter_send(g, &(struct gossip_letter){.kind = kind,
+                                                       .to = &asker->member.address,
+                                                       .id = asker->member.id,
+                                                       .token = relay->asker_token,
+                                                       .subject = relay->subject,
+                                                       .about = relay->subject});
 }
 
 static void age_relays(struct gossip *g) {

@@ -111,7 +111,8 @@ static void compare(struct gossip *g, const struct gossip_head *head,
     struct gossip_node *node = gossip__find(g, head->from);
     if (!node)
         return;
-    node->is_behind = head->incarnation < node->member.incarnation;
+    node->is_behind = head->incarnation < node->member.incarnation ||
+                      (node->is_other_life && head->incarnation == node->member.incarnation);
     bool is_ahead = head->incarnation > node->member.incarnation;
     if (!is_ahead || g->now_ms < node->asked_ms + g->timing.probe_ms / 2)
         return;
@@ -145,8 +146,10 @@ enum status gossip__receive(struct gossip *g, const struct gossip_address *sourc
         node ? gossip__window_take(&node->window, &head, awaited) : FRESH;
     if (freshness == FORMER_LIFE)
         answer_former_life(g, source, &head, bytes.len);
-    if (freshness != FRESH)
+    if (freshness == REPLAYED || freshness == FORMER_LIFE)
         return refuse(&g->counts.replayed, STATUS_STALE);
+    if (freshness == OTHER_LIFE)
+        node->is_other_life = true;
     if (is_answer(head.kind) && !awaited)
         g->counts.unasked++;
     hear_all(g, r, &head, source);

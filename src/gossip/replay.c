@@ -32,8 +32,9 @@ enum gossip_freshness gossip__window_take(struct gossip_window *window,
     if (!window->is_open || window->life != head->life) {
         if (window->is_open && !is_awaited && head->incarnation <= window->incarnation)
             return FORMER_LIFE;
+        bool is_further = !window->is_open || head->incarnation > window->incarnation;
         enter_life(window, head);
-        return FRESH;
+        return is_further ? FRESH : OTHER_LIFE;
     }
     bool is_new = head->number > window->newest ? take_newer(window, head->number)
                                                 : take_older(window, head->number);

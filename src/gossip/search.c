@@ -29,7 +29,7 @@ static void try_seed(struct gossip *g, struct gossip_seed *seed) {
     if (lives_at(g, seed))
         return;
     seed->token = gossip__token(g);
-    if (!PLANTED(try_seeds_once) || seed->wait_ms < max_ms)
+    if (!PLANTED(let_the_dead_lie) || seed->wait_ms < max_ms)
         ping(g, &seed->address, 0, seed->token);
 }
 

@@ -49,15 +49,21 @@ struct gossip_rumour gossip__rumour_of(const struct gossip_node *node) {
 /* ---- Travelling along
  * ---------------------------------------------------------------------------- */
 
+/* The incarnation that it has to exceed to be believed: the highest that it was seen with. */
+static struct gossip_rumour known_rumour(const struct gossip_node *node) {
+    uint64_t known = node->member.incarnation, shown = node->window.incarnation;
+    return (struct gossip_rumour){.kind = RUMOUR_KNOWN,
+                                  .id = node->member.id,
+                                  .incarnation = known > shown ? known : shown};
+}
+
 /* "Buddy system" (Lifeguard IV-C): who is suspected is told so by whoever turns to it. It has to
  * know no more than that. */
 static void put_first(struct gossip *g, struct wire_writer *w, uint64_t to) {
     struct gossip_node *node = gossip__find(g, to);
     if (!node || (node->member.state == GOSSIP_ALIVE && !node->is_behind))
         return;
-    struct gossip_rumour rumour = gossip__rumour_of(node);
-    if (rumour.kind == RUMOUR_ALIVE)
-        rumour.kind = RUMOUR_KNOWN;
+    struct gossip_rumour rumour = node->is_behind ? known_rumour(node) : gossip__rumour_of(node);
     if (rumour.accuser_count > 1)
         rumour.accuser_count = 1;
     if (gossip__rumour_encode(w, &rumour))
@@ -80,9 +86,18 @@ static size_t place_of(const struct gossip *g, const struct gossip_node *node) {
     return node == &g->self ? g->count : (size_t)(node - g->nodes);
 }
 
-void gossip__fill(struct gossip *g, struct wire_writer *w, uint64_t to) {
+static void put_about(struct gossip *g, struct wire_writer *w, const struct gossip_node *node,
+                      bool *passed) {
+    struct gossip_rumour rumour = gossip__rumour_of(node);
+    passed[place_of(g, node)] = gossip__rumour_encode(w, &rumour);
+}
+
+void gossip__fill(struct gossip *g, struct wire_writer *w, uint64_t to, uint64_t about) {
     bool passed[GOSSIP_MEMBERS_MAX + 1] = {false};
+    const struct gossip_node *subject = gossip__find(g, about);
     put_first(g, w, to);
+    if (subject)
+        put_about(g, w, subject, passed);
     for (struct gossip_node *node; (node = least_sent(g, passed)) != NULL;) {
         struct gossip_rumour rumour = gossip__rumour_of(node);
         passed[place_of(g, node)] = true;

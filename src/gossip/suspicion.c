@@ -84,6 +84,8 @@ void gossip__confirm(struct gossip *g, struct gossip_node *node) {
     if (!node->is_confirmed)
         node->sent = 0;
     node->is_confirmed = true;
+    if (PLANTED(believe_the_dead_call))
+        node->member.since_ms = 0;
 }
 
 void gossip__begin_leaving(struct gossip *g, struct gossip_node *node) {

@@ -1,6 +1,7 @@
 /* founding-sim: blank machines found a cluster, a seed each. */
 #include "founding/duel.h"
 #include "founding/world.h"
+#include "sim/seed_range.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -32,20 +33,15 @@ static _Noreturn void refuse(const char *what) {
 }
 
 static uint64_t number_of(const char *text) {
-    char *end;
-    uint64_t number = strtoull(text, &end, 10);
-    if (end == text || *end != '\0')
+    uint64_t number = 0;
+    if (!seed_number_parse(text, &number))
         refuse("not a number");
     return number;
 }
 
-static void take_range(struct settings *s, char *text) {
-    char *dots = strstr(text, "..");
-    if (!dots)
+static void take_range(struct settings *s, const char *text) {
+    if (!seed_range_parse(text, &s->first, &s->last))
         refuse("--seeds takes A..B");
-    *dots = '\0';
-    s->first = number_of(text);
-    s->last = number_of(dots + 2);
 }
 
 static struct settings settings_of(int argc, char **argv) {

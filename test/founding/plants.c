@@ -1,11 +1,7 @@
-#include "plant.h"
-
 #include "founding/world.h"
+#include "sim/plant_table.h"
 
-static const struct {
-    const char *name;
-    const char *what;
-} plants[] = {
+static const struct plant plants[] = {
     {"accept_two", "a second proposal is accepted while one is held"},
     {"accept_before_durable", "an acceptance is told before it is on the disk"},
     {"never_accepted_not_durable", "who declines may accept later"},
@@ -25,30 +21,6 @@ static const struct {
     {"found_before_durable", "a founder is told so before its record is on the disk"},
 };
 
-static const char *chosen = "";
-
-static void print_all(void) {
-    for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++)
-        printf("%-28s %s\n", plants[i].name, plants[i].what);
-}
-
 bool plant_choose(const char *name) {
-    for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++)
-        if (strcmp(plants[i].name, name) == 0) {
-            chosen = plants[i].name;
-#ifdef PHALANX_PLANTS
-            return true;
-#endif
-        }
-    if (*chosen != '\0')
-        fprintf(stderr, "founding-sim: this build has no plants; founding-sim-planted has\n");
-    else
-        print_all();
-    return false;
+    return plant_table_choose(plants, sizeof plants / sizeof plants[0], "founding-sim", name);
 }
-
-#ifdef PHALANX_PLANTS
-bool plant_is(const char *name) {
-    return strcmp(chosen, name) == 0;
-}
-#endif

@@ -1,6 +1,7 @@
 /* phalanx-sim: simulated clusters, a seed each. */
 #include "sim/minimise.h"
 #include "sim/plants.h"
+#include "sim/seed_range.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -55,20 +56,15 @@ static _Noreturn void refuse(const char *what) {
 }
 
 static uint64_t number_of(const char *text) {
-    char *end;
-    uint64_t number = strtoull(text, &end, 10);
-    if (end == text || *end != '\0')
+    uint64_t number = 0;
+    if (!seed_number_parse(text, &number))
         refuse("not a number");
     return number;
 }
 
-static void take_range(struct settings *s, char *text) {
-    char *dots = strstr(text, "..");
-    if (!dots)
+static void take_range(struct settings *s, const char *text) {
+    if (!seed_range_parse(text, &s->first, &s->last))
         refuse("--seeds takes A..B");
-    *dots = '\0';
-    s->first = number_of(text);
-    s->last = number_of(dots + 2);
 }
 
 static struct settings settings_of(int argc, char **argv) {

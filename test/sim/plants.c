@@ -1,14 +1,8 @@
 #include "sim/plants.h"
 
-#include "plant.h"
+#include "sim/plant_table.h"
 
-#include <stdio.h>
-#include <string.h>
-
-static const struct {
-    const char *name;
-    const char *what;
-} plants[] = {
+static const struct plant plants[] = {
     {"skip_vote_sync", "a vote is told before it is on the disk"},
     {"ack_before_sync", "an append is acknowledged before it is on the disk"},
     {"count_self_early", "a leader counts its own log before it is on the disk"},
@@ -41,30 +35,6 @@ static const struct {
     {"reset_kept_log", "a snapshot takes the log after it away, though it fits"},
 };
 
-static const char *chosen = "";
-
-static void print_all(void) {
-    for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++)
-        printf("%-24s %s\n", plants[i].name, plants[i].what);
-}
-
 bool plant_choose(const char *name) {
-    for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++)
-        if (strcmp(plants[i].name, name) == 0) {
-            chosen = plants[i].name;
-#ifdef PHALANX_PLANTS
-            return true;
-#endif
-        }
-    if (*chosen != '\0')
-        fprintf(stderr, "phalanx-sim: this build has no plants; phalanx-sim-planted has\n");
-    else
-        print_all();
-    return false;
+    return plant_table_choose(plants, sizeof plants / sizeof plants[0], "phalanx-sim", name);
 }
-
-#ifdef PHALANX_PLANTS
-bool plant_is(const char *name) {
-    return strcmp(chosen, name) == 0;
-}
-#endif
