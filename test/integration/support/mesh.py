@@ -68,9 +68,15 @@ class Mesh(Group):
         self.environment = {**os.environ, "MESH": self.name, "MESH_DIR": str(self.directory),
                             "PHALANX_BIN": os.path.dirname(SERVER),
                             **{name: str(value) for name, value in settings.items()}}
+        self.keeper = self._keep()
         story.at_end(self.end)
         self.run("up")
         self._enter()
+
+    def _keep(self):
+        """Takes it down when our end of the pipe is closed: by us, or by our death."""
+        return subprocess.Popen(["setsid", "sh", "-c", 'read -r line; exec "$0" down', SCRIPT],
+                                env=self.environment, stdin=subprocess.PIPE)
 
     def _enter(self):
         """Whatever this process starts is in `ops` from now on."""
@@ -88,10 +94,8 @@ class Mesh(Group):
     def end(self):
         for node in self:
             node.close()
-        self.run("down")
-
-    def region(self, name):
-        return self[machine(name)]
+        self.keeper.stdin.close()
+        expect(self.keeper.wait(timeout=60) == 0, "the mesh was not taken down")
 
     def kill(self, *nodes):
         self._end("kill", nodes)
