@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-#define NODES_MAX 10
+#define NODES_MAX (GOSSIP_MEMBERS_MAX + 1)
+#define SEEDS 10
 #define TICK_MS 100
 
 struct node {
@@ -117,10 +118,10 @@ static void start(size_t place, const char *label) {
     assert_int_equal(gossip_new(&config, &nodes[place].g), STATUS_OK);
     if (place >= node_count)
         node_count = place + 1;
-    struct gossip_address seeds[NODES_MAX];
-    for (size_t i = 0; i < NODES_MAX; i++)
+    struct gossip_address seeds[SEEDS];
+    for (size_t i = 0; i < SEEDS; i++)
         seeds[i] = address_of(i);
-    struct gossip_event event = {.kind = GOSSIP_EVENT_SEEDS, .seeds = {seeds, NODES_MAX}};
+    struct gossip_event event = {.kind = GOSSIP_EVENT_SEEDS, .seeds = {seeds, SEEDS}};
     assert_int_equal(step(&nodes[place], event), STATUS_OK);
 }
 
@@ -176,6 +177,17 @@ static void all_find_each_other(void **state) {
     assert_true(gossip_address_equal(&status.observed, &nodes[0].address));
 }
 
+static void as_many_as_there_may_be_find_each_other(void **state) {
+    (void)state;
+    for (size_t i = 0; i < NODES_MAX; i++) {
+        start(i, "test");
+        deliver();
+    }
+    elapse(10000);
+    for (size_t i = 0; i < NODES_MAX; i++)
+        assert_int_equal(gossip_count(nodes[i].g), NODES_MAX - 1);
+}
+
 static void a_killed_member_dies_everywhere_in_time(void **state) {
     (void)state;
     start_five();
@@ -225,11 +237,10 @@ static void a_restart_at_another_address_is_known_at_once(void **state) {
     start_five();
     uint64_t incarnation = gossip_self(nodes[4].g)->incarnation;
     stop(4);
-    nodes[4].address = (struct gossip_address){0};
-    start(7, "test"); /* the same directory in another place */
-    stop(7);
+    nodes[7] = (struct node){.address = address_of(7)};
+    node_count = 8;
     struct gossip_config config = config_of(7, "test");
-    config.self = 104;
+    config.self = 104; /* the same directory in another place */
     assert_int_equal(gossip_new(&config, &nodes[7].g), STATUS_OK);
     struct gossip_address seed = address_of(0);
     struct gossip_event event = {.kind = GOSSIP_EVENT_SEEDS, .seeds = {&seed, 1}};
@@ -290,6 +301,7 @@ static void addresses_are_completed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_find_each_other, begin, end),
+        cmocka_unit_test_setup_teardown(as_many_as_there_may_be_find_each_other, begin, end),
         cmocka_unit_test_setup_teardown(a_killed_member_dies_everywhere_in_time, begin, end),
         cmocka_unit_test_setup_teardown(one_that_leaves_is_not_called_dead, begin, end),
         cmocka_unit_test_setup_teardown(new_metadata_reaches_all, begin, end),
