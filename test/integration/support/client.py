@@ -17,8 +17,9 @@ _OPTIONS = [
 ]
 
 
-# How gRPC fails a call that no connection has taken.
-_NEVER_SENT = "failed to connect to all addresses"
+# How gRPC fails a call that no connection has taken: there was none, or the one there was let go of
+# those that waited for a stream, as the server was going.
+_NEVER_SENT = ("failed to connect to all addresses", "GOAWAY received")
 
 
 class CallFailed(Exception):

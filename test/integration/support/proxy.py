@@ -53,8 +53,11 @@ def look_for_inode(port):
 def children():
     parent = os.getppid()
     for task in os.listdir(f"/proc/{parent}/task"):
-        with open(f"/proc/{parent}/task/{task}/children") as listed:
-            yield from listed.read().split()
+        try:
+            with open(f"/proc/{parent}/task/{task}/children") as listed:
+                yield from listed.read().split()
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # the thread has just ended
 
 
 def owns(process, inode):
