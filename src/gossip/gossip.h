@@ -116,7 +116,7 @@ struct gossip_timing gossip_timing_of(uint64_t tick_ms);
  *
  * since each of the others probes it once in 2 (n - 1) - 1 probes at the latest (SWIM 4.3), one
  * probe more shows that it is silent, and the news need less than the rest. Five nodes: 16 s at
- * 100 ms a tick, 34 s at 200 ms; the median is about half of it. */
+ * 100 ms a tick, 34 s at 200 ms; the median is two fifths of it. */
 uint64_t gossip_bound_ms(const struct gossip_timing *timing, size_t n);
 
 /* ---- In ------------------------------------------------------------------------------------ */

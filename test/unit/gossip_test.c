@@ -253,6 +253,20 @@ static void a_restart_at_another_address_is_known_at_once(void **state) {
     }
 }
 
+static void an_address_that_changes_under_a_node_is_followed(void **state) {
+    (void)state;
+    struct gossip_timing timing = gossip_timing_of(TICK_MS);
+    start_five();
+    nodes[4].address = address_of(8);
+    elapse(gossip_bound_ms(&timing, 5));
+    for (size_t i = 0; i < 4; i++) {
+        assert_state(i, 4, GOSSIP_ALIVE);
+        assert_int_equal(gossip_find(nodes[i].g, 104)->address.port, address_of(8).port);
+        assert_int_equal(nodes[i].changes[GOSSIP_DIED], 0);
+    }
+    assert_int_equal(nodes[4].changes[GOSSIP_DIED], 0);
+}
+
 static void labels_never_meet(void **state) {
     (void)state;
     start(0, "one");
@@ -306,6 +320,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(one_that_leaves_is_not_called_dead, begin, end),
         cmocka_unit_test_setup_teardown(new_metadata_reaches_all, begin, end),
         cmocka_unit_test_setup_teardown(a_restart_at_another_address_is_known_at_once, begin, end),
+        cmocka_unit_test_setup_teardown(an_address_that_changes_under_a_node_is_followed, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(labels_never_meet, begin, end),
         cmocka_unit_test_setup_teardown(the_dead_are_forgotten, begin, end),
         cmocka_unit_test(addresses_are_completed),
