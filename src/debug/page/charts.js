@@ -67,6 +67,11 @@ function scaleFromZero(least) {
   return (_, low, high) => [0, Math.max((high ?? 0) * 1.15, least)];
 }
 
+// A minute at least, in seconds.
+function scaleOfTime(_, low, high) {
+  return [Math.min(low ?? 0, (high ?? 0) - 60), high ?? 0];
+}
+
 function seriesOf({ series }) {
   const first = { stroke: color('--accent'), width: 1.5, fill: color('--accent-faint'), points: { show: false } };
   const second = { stroke: color('--text'), width: 1, dash: [4, 3], points: { show: false } };
@@ -103,7 +108,7 @@ function createChart(chart, first) {
     padding: [10, null, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'charts' } },
-    scales: { y: { range: scaleFromZero(chart.least) }, x: { range: (_, low, high) => [Math.min(low ?? 0, (high ?? 0) - 60), high ?? 0] } },
+    scales: { x: { range: scaleOfTime }, y: { range: scaleFromZero(chart.least) } },
     axes: axes(chart.unit),
     series: seriesOf(chart),
     hooks: { setCursor: [(u) => showReadout(readout, chart, columns(), u.cursor.idx ?? null)] },

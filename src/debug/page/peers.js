@@ -32,7 +32,8 @@ function lag(node, model) {
   if (node.isLeader) return '0';
   if (node.peer && node.peer.lag !== null) return count(node.peer.lag);
   if (!node.log || !model.leader || !model.leader.log) return UNKNOWN;
-  return { text: `~ ${count(Math.max(model.leader.log.last - node.log.last, 0))}`, title: 'from what both last said' };
+  const entries = Math.max(model.leader.log.last - node.log.last, 0);
+  return { text: `~ ${count(entries)}`, title: 'from what both last said' };
 }
 
 function inFlight({ peer }) {

@@ -73,9 +73,12 @@ function updateEdge(group, edge, layout, before) {
   const [from, to] = ends.map((node) => layout.points.get(node.identity));
   const { path } = curve(from, to, layout.onMap);
   const [title, line, pulse] = group.children;
-  const classes = ['edge', `is-${edge.link}`, edge.isLeaders && 'is-leaders', isReplicating(edge, before) && 'is-replicating'];
+  const classes = [
+    'edge', `is-${edge.link}`, edge.isLeaders && 'is-leaders', isReplicating(edge, before) && 'is-replicating',
+  ];
+  const told = edge.link === 'ok' ? milliseconds(edge.rttMs) : LINKS[edge.link].word;
   setAttributes(group, { class: classes.filter(Boolean).join(' ') });
-  setText(title, `${a.id} \u2194 ${b.id}: ${edge.link === 'ok' ? milliseconds(edge.rttMs) : LINKS[edge.link].word}`);
+  setText(title, `${a.id} \u2194 ${b.id}: ${told}`);
   setAttributes(line, { d: path });
   setAttributes(pulse, { d: path });
 }
@@ -136,8 +139,10 @@ export function createTopology() {
       viewBox: `0 0 ${layout.width} ${layout.height}`, height: layout.height, 'aria-label': describe(shown),
     });
     drawLand(layout);
-    keep(nodeLayer, nodes, (node) => node.identity, createNode, (group, node) => updateNode(group, node, layout, shelf));
-    keep(edgeLayer, edges, (edge) => edge.key, createEdge, (group, edge) => updateEdge(group, edge, layout, before));
+    keep(nodeLayer, nodes, (node) => node.identity, createNode,
+      (group, node) => updateNode(group, node, layout, shelf));
+    keep(edgeLayer, edges, (edge) => edge.key, createEdge,
+      (group, edge) => updateEdge(group, edge, layout, before));
     const groups = [...edgeLayer.children].map((group, i) => [group, edges[i]]);
     groups.sort(([, a], [, b]) => b.isLeaders - a.isLeaders)
       .forEach(([group, edge]) => labelEdge(group, edge, layout, shelf));
