@@ -122,8 +122,11 @@ static void tell_lost(struct gossiper *g, const struct gossip_member *member, co
     g->config.handlers.on_lost(g->config.handlers.context, member->id);
 }
 
+/* Who had to make room for others meanwhile is known no more: that it is forgotten follows. */
 static void take_change(struct gossiper *g, const struct gossip_change *change) {
     const struct gossip_member *member = gossip_find(g->machine, change->id);
+    if (!member && change->kind != GOSSIP_FORGOTTEN)
+        return;
     switch (change->kind) {
     case GOSSIP_JOINED:
         log_change(member, "gossip has found a node");
@@ -147,7 +150,8 @@ static void look_at_itself(struct gossiper *g) {
     gossip_status(g->machine, &status);
     bool is_new = status.has_observed &&
                   (!g->has_observed || !gossip_address_equal(&status.observed, &g->observed));
-    if (!is_new || g->meta.raft_address[0] != ':')
+    bool is_of_use = g->meta.raft_address[0] == ':' || g->meta.http_address[0] == ':';
+    if (!is_new || !is_of_use)
         return;
     g->observed = status.observed;
     g->has_observed = true;

@@ -1,6 +1,7 @@
 /* What the files of the server share: the rooms, side by side.
  *
  *   server.c     start, the loop, stop
+ *   listen.c     open the ports
  *   recover.c    open the directory, and build the turn on what it holds
  *   founder.c    a blank node on its way into a cluster
  *   gossiper.c   gossip, which finds the others' addresses
@@ -157,6 +158,9 @@ void server__chronicle(struct server *s, const struct node_status *was,
                        const struct node_status *is);
 void server__chronicle_members(struct server *s, const struct raft_configuration *members);
 void server__chronicle_syncs(struct server *s);
+
+/* listen.c */
+MUST_USE enum status server__listen(struct server *s);
 
 /* founder.c */
 MUST_USE enum status founder_new(struct server *s);

@@ -253,6 +253,24 @@ def one_is_killed_or_wiped_while_they_found_a_cluster(story):
             node.end()
 
 
+@test
+def a_cluster_of_one_grows(story):
+    """It was founded alone; now it is told of others, who are blank."""
+    nodes = founders(story)[:3]
+    told = [dict(node.settings, BOOTSTRAP_EXPECT=3) for node in nodes]
+    for name in ("SEEDS", "BOOTSTRAP_EXPECT", "BIND_PORT"):
+        del nodes[0].settings[name]
+    nodes[0].start()
+    nodes[0].client().put("key", "from before")
+    expect(nodes[0].terminate() == 0)
+    for node, settings in zip(nodes, told):
+        node.settings = settings
+        node.launch()
+    wait_for_members(nodes, lambda told: len(voters_among(told)) == 3, "three voters")
+    for node in nodes:
+        expect(node.client().get("key", timeout=20, wait=True).value == b"from before")
+
+
 # ---- By names on one host -----------------------------------------------------------------------
 
 def neighbours(story, names, **settings):
