@@ -39,13 +39,14 @@ def inode_of(port):
 
 
 def look_for_inode(port):
-    """In one reading; gRPC's are of the newer family."""
+    """In one reading; gRPC's are of the newer family. A connection that has ended, and bore the same
+    port, is nobody's any more: it has the inode 0."""
     own_end = f"0100007F:{port:04X}"
     for path in ("/proc/net/tcp6", "/proc/net/tcp"):
         with open(path) as table:
             for line in table:
                 fields = line.split()
-                if fields[1].endswith(own_end):
+                if fields[1].endswith(own_end) and fields[9] != "0":
                     return fields[9]
     return None
 
