@@ -1,35 +1,9 @@
 /* scan: page after page, to the end of the range or the limit. */
-#include "phalanx/scan.h"
-
 #include "phalanx/argument.h"
 #include "phalanx/caller.h"
 #include "phalanx/commands.h"
 #include "phalanx/output.h"
 #include "phalanx/progress.h"
-
-/* ---- Ranges -------------------------------------------------------------------------------- */
-
-size_t cli_prefix_end(struct bytes prefix, uint8_t *ret_end) {
-    size_t len = prefix.len;
-    while (len > 0 && prefix.data[len - 1] == 0xff)
-        len--;
-    if (len == 0)
-        return 0;
-    memcpy(ret_end, prefix.data, len);
-    ret_end[len - 1]++;
-    return len;
-}
-
-bool cli_key_successor(struct bytes key, uint8_t *ret_next, size_t *ret_len) {
-    if (key.len < KEY_BYTES_MAX) {
-        memcpy(ret_next, key.data, key.len);
-        ret_next[key.len] = 0;
-        *ret_len = key.len + 1;
-        return true;
-    }
-    *ret_len = cli_prefix_end(key, ret_next);
-    return *ret_len > 0;
-}
 
 /* ---- Pages --------------------------------------------------------------------------------- */
 
@@ -83,7 +57,7 @@ static void print_item(struct scan *scan, const struct kv_item *item) {
 /* Where the next page starts. False: there is no further key. */
 static bool advance(struct scan *scan, const struct kv_item *last) {
     size_t len = 0;
-    if (!cli_key_successor(last->key, scan->start, &len))
+    if (!kv_key_successor(last->key, scan->start, &len))
         return false;
     scan->request.key = bytes_of(scan->start, len);
     return scan->request.end.len == 0 || bytes_compare(scan->request.key, scan->request.end) < 0;
@@ -153,7 +127,7 @@ static bool read_prefix(const struct cli_invocation *invocation, struct range *r
         cli_error("scan: -prefix: at most %zu bytes", KEY_BYTES_MAX);
         return false;
     }
-    size_t len = cli_prefix_end(range->start.bytes, range->prefix_end);
+    size_t len = kv_prefix_end(range->start.bytes, range->prefix_end);
     range->end.bytes = bytes_of(range->prefix_end, len);
     return true;
 }

@@ -193,10 +193,11 @@ static void step_seeds(struct gossiper *g) {
     note_known(g);
 }
 
-static void log_seeds(const struct gossiper *g) {
+static void tell_seeds(const struct gossiper *g) {
     char first[GOSSIP_ADDRESS_TEXT_BYTES_MAX];
     gossip_address_print(&g->seeds[0], first);
     log_info("seeds", log_u64("count", g->seed_count), log_text("first", first));
+    g->config.handlers.on_seeds(g->config.handlers.context, g->seed_count);
 }
 
 static void take_seeds(struct loop_event *event) {
@@ -209,7 +210,7 @@ static void take_seeds(struct loop_event *event) {
     CHECK(pthread_mutex_unlock(&l->mutex) == 0);
     if (!g->udp) /* it has stopped */
         return;
-    log_seeds(g);
+    tell_seeds(g);
     step_seeds(g);
     pump(g);
 }

@@ -24,6 +24,8 @@ struct gossiper_handlers {
     /* It is dead, or has left; it may come back, and is found again then. */
     void (*on_lost)(void *context, raft_id id);
     void (*on_forgotten)(void *context, raft_id id);
+    /* The seeds are others than before: so many. */
+    void (*on_seeds)(void *context, size_t count);
     /* Where its own addresses had no host: this is where the others see this node. */
     void (*on_observed)(void *context, const char *address, const char *http_address);
 };

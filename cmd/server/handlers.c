@@ -10,6 +10,14 @@ struct rpc_call *server__call_of(struct turn_request *request) {
     return ((struct server_call *)request)->rpc;
 }
 
+void server__reply(struct turn_request *request, const struct kv_response *response) {
+    struct server_call *call = (struct server_call *)request;
+    if (call->rpc)
+        rpc_reply(call->rpc, response);
+    else
+        server__browsed(call, response);
+}
+
 static enum status on_request(void *context, struct rpc_call *rpc, const struct kv_request *request,
                               uint64_t wait_ms) {
     struct server *s = context;
@@ -26,12 +34,11 @@ void server__refuse_requests(struct turn_events *requests, const char *detail) {
     while (!STAILQ_EMPTY(requests)) {
         struct turn_request *request = (struct turn_request *)STAILQ_FIRST(requests);
         STAILQ_REMOVE_HEAD(requests, link);
-        rpc_reply(server__call_of(request),
-                  &(struct kv_response){
-                      .status = STATUS_UNAVAILABLE,
-                      .is_not_applied = kv_request_is_write(request->request),
-                      .detail = detail,
-                  });
+        server__reply(request, &(struct kv_response){
+                                   .status = STATUS_UNAVAILABLE,
+                                   .is_not_applied = kv_request_is_write(request->request),
+                                   .detail = detail,
+                               });
     }
 }
 

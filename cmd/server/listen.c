@@ -35,6 +35,7 @@ static enum status bind_debug(struct server *s) {
         .context = s,
         .read_status = server__read_status,
         .read_report = server__read_report,
+        .read_keys = s->settings->shows_keys ? server__browse : NULL,
     };
     return debug_server_new(&config, &s->debug); /* it logs why not */
 }

@@ -130,7 +130,7 @@ static void port_room_check(void *context, struct turn_room *room) {
 static void port_reply(void *context, struct turn_request *request,
                        const struct kv_response *response) {
     (void)context; /* the call knows its server */
-    rpc_reply(((struct server_call *)request)->rpc, response);
+    server__reply(request, response);
 }
 
 static void port_snapshot(void *context, struct turn_snapshot *snapshot) {
@@ -273,10 +273,15 @@ static void on_observed(void *context, const char *address, const char *http_add
     snprintf(s->http_address, sizeof s->http_address, "%s", http_address);
 }
 
+static void on_seeds(void *context, size_t count) {
+    server__tell(context, DEBUG_INFO, "seeds", "looked up: %zu seeds", count);
+}
+
 struct gossiper_handlers server__gossiper_handlers(struct server *s) {
     return (struct gossiper_handlers){.context = s,
                                       .on_found = on_found,
                                       .on_lost = on_lost,
                                       .on_forgotten = on_forgotten,
+                                      .on_seeds = on_seeds,
                                       .on_observed = on_observed};
 }

@@ -60,6 +60,7 @@ struct settings {
     uint64_t tick_ms;
     uint64_t election_ticks; /* above heartbeat_ticks */
     uint64_t heartbeat_ticks;
+    bool shows_keys; /* over HTTP */
     bool uses_lease_reads;
     uint64_t grpc_threads; /* completion-queue threads */
 

@@ -70,6 +70,8 @@ const struct setting settings__table[SETTING_COUNT] = {
         NUMBER(heartbeat_ticks, 1, 9999)},
     [SETTING_NODE_REGION] = {"NODE_REGION", "", NULL, "shown in the status",
         TEXT(node_region), RULE(settings__is_name, NAME_ALLOWED)},
+    [SETTING_DEBUG_KEYS] = {"DEBUG_KEYS", "off", NULL, "on: /debug/keys shows keys and values to anybody",
+        SWITCH(shows_keys)},
     [SETTING_LEASE_READS] = {"LEASE_READS", "on", NULL, "on: a leader's clock may vouch for its reads",
         SWITCH(uses_lease_reads)},
     [SETTING_GRPC_THREADS] = {"GRPC_THREADS", "1", NULL, "threads that decode and answer calls",

@@ -7,6 +7,7 @@
  *   gossiper.c   gossip, which finds the others' addresses
  *   lobby.c      requests that came before there was a turn
  *   ports.c      what the turn asks of the world
+ *   browser.c    keys and values for people
  *   handlers.c   what clients and nodes ask of this one, on gRPC's threads
  *   chronicle.c  what happens to this node
  *   report.c     what this node knows of its cluster, for people
@@ -143,7 +144,7 @@ struct server {
 /* A call's memory for its holder: rpc_call_user(). */
 struct server_call {
     struct turn_request request; /* first: the turn gives it back as this */
-    struct rpc_call *rpc;
+    struct rpc_call *rpc;        /* NULL: it is the key browser's */
 };
 
 /* recover.c. They say in the log what is wrong. */
@@ -192,7 +193,13 @@ void steward_tend(struct server *s); /* once a second */
 /* False: it is somebody else's order. */
 bool steward_order_done(struct server *s, const struct turn_order *order);
 
+/* browser.c: for the debug room; and the loop's answer to it. */
+enum status server__browse(void *context, struct bytes prefix, struct bytes after,
+                           struct debug_keys *ret_keys);
+void server__browsed(struct server_call *call, const struct kv_response *response);
+
 /* handlers.c */
+void server__reply(struct turn_request *request, const struct kv_response *response);
 void server__refuse_requests(struct turn_events *requests, const char *detail);
 struct rpc_call *server__call_of(struct turn_request *request);
 struct rpc_handlers server__handlers(struct server *s);

@@ -8,7 +8,13 @@
  *     /debug/events  the status once a second and the timeline, as server-sent events
  *     /metrics       the same for Prometheus
  *
- * GET and HEAD only. No path shows keys or values.
+ * GET and HEAD only. No path shows keys or values but one, which is there only when it was switched
+ * on (DEBUG_KEYS):
+ *
+ *     /debug/keys?prefix=P&after=K   up to 64 keys that begin with P, after K, both percent-encoded
+ *
+ *     {"items":[{"key":"a\\xff","key_hex":"61ff","value":"its beginning","value_bytes":1000,
+ *                "mod_revision":7,"version":1}],"more":true}
  *
  * `test/debug/status_example.json` shows every field of /debug/status. What its reader must know:
  *
@@ -50,11 +56,32 @@
 #ifndef PHALANX_DEBUG_H
 #define PHALANX_DEBUG_H
 
+#include "bytes.h"
 #include "check.h"
 #include "node_report.h"
 #include "status.h"
 
 struct debug_server;
+
+/* One page of the store, for people: only with a read_keys(). */
+#define DEBUG_KEYS_MAX ((size_t)64)
+#define DEBUG_VALUE_BYTES_MAX ((size_t)256)
+
+struct debug_key {
+    uint8_t key[KEY_BYTES_MAX];
+    size_t key_len;
+    uint8_t value[DEBUG_VALUE_BYTES_MAX]; /* its beginning */
+    size_t value_len;                     /* of the beginning */
+    uint64_t value_bytes;                 /* of all of it */
+    int64_t mod_revision;
+    int64_t version;
+};
+
+struct debug_keys {
+    size_t count;
+    bool has_more;
+    struct debug_key keys[DEBUG_KEYS_MAX];
+};
 
 /* What happens to a node, for its timeline. */
 enum debug_level { DEBUG_INFO, DEBUG_WARN, DEBUG_ERROR };
@@ -74,6 +101,11 @@ struct debug_server_config {
      * first publication `uptime_ms` is 0. */
     void (*read_status)(void *context, struct node_status *ret_status);
     void (*read_report)(void *context, struct node_report *ret_report);
+    /* The keys that begin with `prefix`, after `after` (empty: from the first on), as this node
+     * has them. On a thread that may wait. NULL: nobody sees any. Any other status than STATUS_OK:
+     * it cannot tell at the moment. */
+    enum status (*read_keys)(void *context, struct bytes prefix, struct bytes after,
+                             struct debug_keys *ret_keys);
     void *context;
 };
 

@@ -7,6 +7,7 @@
  * is given up. */
 #include "debug/debug.h"
 #include "debug/http_answer.h"
+#include "debug/http_keys.h"
 #include "debug/hub.h"
 #include "debug/pages.h"
 
@@ -38,10 +39,7 @@
 
 struct debug_server {
     struct mg_context *web;
-    void (*read_status)(void *context, struct node_status *ret_status);
-    void (*read_report)(void *context, struct node_report *ret_report);
-    void *context;
-    uint64_t stall_ms;
+    struct debug_server_config config; /* its texts are gone */
     char region[NAME_BYTES_MAX];
     /* Smallest difference between our clock and a published uptime that any request saw: that of
      * a fresh copy. UINT64_MAX before the first. */
@@ -118,13 +116,14 @@ static uint64_t age_of(struct debug_server *server, uint64_t uptime_ms) {
 
 static void take_view(struct debug_server *server, struct debug_view *ret_view) {
     struct debug_view view = {
-        .stall_ms = server->stall_ms,
+        .stall_ms = server->config.stall_ms,
+        .shows_keys = server->config.read_keys != NULL,
         .region = server->region,
         .version = PHALANX_VERSION,
         .commit = PHALANX_COMMIT,
     };
-    server->read_status(server->context, &view.status);
-    server->read_report(server->context, &view.report);
+    server->config.read_status(server->config.context, &view.status);
+    server->config.read_report(server->config.context, &view.report);
     process_read(&view.process);
     view.age_ms = age_of(server, view.status.uptime_ms);
     *ret_view = view;
@@ -209,6 +208,7 @@ void debug_tell(struct debug_server *server, enum debug_level level, const char 
 
 /* Every request, before civetweb looks at it; what is returned tells it that all is done. */
 static int on_request(struct mg_connection *connection) {
+    const struct debug_server *server = mg_get_user_data(mg_get_context(connection));
     const char *path = mg_get_request_info(connection)->local_uri;
     const struct page *page = find_page(path);
     const struct debug_asset *asset = debug__find_asset(path);
@@ -216,6 +216,8 @@ static int on_request(struct mg_connection *connection) {
         return debug__http_send_text(connection, 405, "only GET and HEAD are allowed\n");
     if (strcmp(path, STREAM_PATH) == 0)
         return send_stream(connection);
+    if (server->config.read_keys && strcmp(path, HTTP_KEYS_PATH) == 0)
+        return debug__http_send_keys(connection, &server->config);
     /* Programs that do not say that they speak gzip, such as curl, get what there is as text. */
     if (asset && debug__http_has(connection, "Accept-Encoding", "gzip"))
         return debug__http_send_asset(connection, asset);
@@ -323,10 +325,7 @@ enum status debug_server_new(const struct debug_server_config *config,
         log_refused(config->address, "no memory");
         return STATUS_NO_MEMORY;
     }
-    server->read_status = config->read_status;
-    server->read_report = config->read_report;
-    server->context = config->context;
-    server->stall_ms = config->stall_ms;
+    server->config = *config;
     server->starter = pthread_self();
     atomic_init(&server->epoch_ms, UINT64_MAX);
     snprintf(server->region, sizeof server->region, "%s", config->region ? config->region : "");

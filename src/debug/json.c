@@ -23,9 +23,13 @@ void debug__json_close(struct debug_json *j, char bracket) {
     j->needs_comma = true;
 }
 
-void debug__json_text(struct debug_json *j, const char *key, const char *value) {
+void debug__json_bytes(struct debug_json *j, const char *key, struct bytes value) {
     begin_value(j, key);
-    text_put_quoted(j->w, bytes_of_text(value));
+    text_put_quoted(j->w, value);
+}
+
+void debug__json_text(struct debug_json *j, const char *key, const char *value) {
+    debug__json_bytes(j, key, bytes_of_text(value));
 }
 
 void debug__json_u64(struct debug_json *j, const char *key, uint64_t value) {

@@ -13,6 +13,8 @@ struct debug_json {
 void debug__json_open(struct debug_json *j, const char *key, char bracket); /* '{' or '[' */
 void debug__json_close(struct debug_json *j, char bracket);                 /* '}' or ']' */
 void debug__json_text(struct debug_json *j, const char *key, const char *value);
+/* Any bytes, as text_put_quoted() prints them. */
+void debug__json_bytes(struct debug_json *j, const char *key, struct bytes value);
 void debug__json_u64(struct debug_json *j, const char *key, uint64_t value);
 void debug__json_i64(struct debug_json *j, const char *key, int64_t value);
 void debug__json_bool(struct debug_json *j, const char *key, bool value);

@@ -2,6 +2,7 @@
 #ifndef PHALANX_DEBUG_PAGES_H
 #define PHALANX_DEBUG_PAGES_H
 
+#include "debug/debug.h"
 #include "debug/json.h"
 #include "node_report.h"
 #include "process.h"
@@ -43,6 +44,11 @@ void debug__print_health(const struct debug_view *view, struct text_writer *w);
 void debug__print_ready(const struct debug_view *view, struct text_writer *w);
 void debug__print_status(const struct debug_view *view, struct text_writer *w);
 void debug__print_metrics(const struct debug_view *view, struct text_writer *w);
+
+/* A page of keys. */
+#define DEBUG_KEYS_BYTES_MAX \
+    (DEBUG_KEYS_MAX * (8 * KEY_BYTES_MAX + 6 * DEBUG_VALUE_BYTES_MAX + 256))
+void debug__print_keys(const struct debug_keys *keys, struct text_writer *w);
 
 /* The address in civetweb's words, with its final zero: "[::]:8080" becomes "+8080", which is IPv6
  * and IPv4. False: it does not fit. */

@@ -64,6 +64,14 @@ static inline bool kv_request_is_write(const struct kv_request *request) {
     return request->operation == KV_PUT || request->operation == KV_DELETE;
 }
 
+/* The first key after all that begin with `prefix`: at most as many bytes. 0: there is none, such
+ * keys go on to the last. */
+size_t kv_prefix_end(struct bytes prefix, uint8_t *ret_end);
+
+/* The smallest key after `key` that is not over KEY_BYTES_MAX, which is what `ret_next` has room
+ * for. False: `key` is the largest of all. */
+MUST_USE bool kv_key_successor(struct bytes key, uint8_t *ret_next, size_t *ret_len);
+
 /* A command is what a log entry carries: versioned, bounded by ENTRY_BYTES_MAX, with the leader's
  * logged time inside. The size first, then the bytes into the caller's memory of that size. */
 size_t kv_command_size(const struct kv_request *request);

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
+#include "kv/kv.h"
 #include "phalanx/encoding.h"
 #include "phalanx/output.h"
-#include "phalanx/scan.h"
 
 /* What a test prints, as a text. */
 struct page {
@@ -206,19 +206,19 @@ static void utf8_refuses_overlong_forms_surrogates_and_beyond(void **state) {
 static void a_prefix_ends_before_the_next_one(void **state) {
     (void)state;
     uint8_t end[KEY_BYTES_MAX];
-    assert_int_equal(cli_prefix_end(BYTES("ab"), end), 2);
+    assert_int_equal(kv_prefix_end(BYTES("ab"), end), 2);
     assert_memory_equal(end, "ac", 2);
-    assert_int_equal(cli_prefix_end(BYTES("a\xff\xff"), end), 1);
+    assert_int_equal(kv_prefix_end(BYTES("a\xff\xff"), end), 1);
     assert_memory_equal(end, "b", 1);
-    assert_int_equal(cli_prefix_end(BYTES("\xff\xff"), end), 0);
-    assert_int_equal(cli_prefix_end(BYTES(""), end), 0);
+    assert_int_equal(kv_prefix_end(BYTES("\xff\xff"), end), 0);
+    assert_int_equal(kv_prefix_end(BYTES(""), end), 0);
 }
 
 static void the_next_key_is_the_smallest_that_is_larger(void **state) {
     (void)state;
     uint8_t next[KEY_BYTES_MAX];
     size_t len = 0;
-    assert_true(cli_key_successor(BYTES("a"), next, &len));
+    assert_true(kv_key_successor(BYTES("a"), next, &len));
     assert_int_equal(len, 2);
     assert_memory_equal(next, "a\0", 2);
 }
@@ -229,11 +229,11 @@ static void the_next_key_of_a_longest_one_is_no_longer_than_that(void **state) {
     uint8_t next[KEY_BYTES_MAX];
     size_t len = 0;
     memset(key, 'k', sizeof key);
-    assert_true(cli_key_successor(bytes_of(key, sizeof key), next, &len));
+    assert_true(kv_key_successor(bytes_of(key, sizeof key), next, &len));
     assert_int_equal(len, KEY_BYTES_MAX);
     assert_int_equal(next[len - 1], 'l');
     memset(key, 0xff, sizeof key);
-    assert_false(cli_key_successor(bytes_of(key, sizeof key), next, &len));
+    assert_false(kv_key_successor(bytes_of(key, sizeof key), next, &len));
 }
 
 int main(void) {
