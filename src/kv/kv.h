@@ -166,7 +166,8 @@ MUST_USE enum status kv_machine_configuration(struct kv_machine *m,
  * more than the last entry. */
 bool kv_machine_has_room(const struct kv_machine *m);
 
-/* True when the active table is at its budget and nothing is being flushed. */
+/* True when nothing is being flushed, and the active table is at its budget or came from much more
+ * log than that: a start would have to apply all of it again. */
 bool kv_machine_wants_flush(const struct kv_machine *m);
 
 /* True when anything was applied since the last freeze. */

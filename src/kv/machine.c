@@ -10,6 +10,11 @@
 #define KEY_FORMAT_VERSION 1
 #define KEY_HEAD_BYTES ((size_t)(1 + 4 * 8))
 
+/* A start reads again what is not flushed: this many times the table's budget of log, at most
+ * about, in which an entry takes so many bytes beside its payload. */
+#define LOG_BUDGETS 3
+#define ENTRY_OVERHEAD_BYTES 64
+
 enum status kv_machine_new(const struct kv_machine_config *config,
                            struct kv_machine **ret_machine) {
     CHECK(config->overlay_bytes > 0);
@@ -283,6 +288,7 @@ enum status kv_machine_apply(struct kv_machine *m, const struct raft_entry *entr
         return status;
     m->meta.applied_index = entry->index;
     m->meta.applied_term = entry->term;
+    m->unflushed_log_bytes += entry->payload.len + ENTRY_OVERHEAD_BYTES;
     *ret_response = response;
     return STATUS_OK;
 }
@@ -373,8 +379,13 @@ bool kv_machine_is_dirty(const struct kv_machine *m) {
     return m->meta.applied_index > m->frozen_index;
 }
 
+/* What is written again and again fills the log and not the table. */
+static bool is_log_long(const struct kv_machine *m) {
+    return m->unflushed_log_bytes >= LOG_BUDGETS * m->overlay_bytes;
+}
+
 bool kv_machine_wants_flush(const struct kv_machine *m) {
-    return !m->view.frozen && is_at_budget(m);
+    return !m->view.frozen && (is_at_budget(m) || is_log_long(m));
 }
 
 const struct kv_flush *kv_machine_freeze(struct kv_machine *m) {
@@ -385,6 +396,7 @@ const struct kv_flush *kv_machine_freeze(struct kv_machine *m) {
     m->view.frozen = m->view.active;
     m->view.active = fresh;
     m->frozen_index = m->meta.applied_index;
+    m->unflushed_log_bytes = 0;
     m->flush = (struct kv_flush){
         .generation = m->flush.generation,
         .number = m->flush.number + 1,

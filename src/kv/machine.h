@@ -10,9 +10,10 @@ struct kv_machine {
     struct kv_view view;
     struct kv_meta meta;
     size_t overlay_bytes;
-    raft_index frozen_index; /* applied index of the last freeze */
-    struct kv_flush flush;   /* the one under way; valid while view.frozen */
-    struct kv_item *items;   /* SCAN_ITEMS_MAX: a scan's answer */
+    raft_index frozen_index;      /* applied index of the last freeze */
+    uint64_t unflushed_log_bytes; /* of the entries applied since */
+    struct kv_flush flush;        /* the one under way; valid while view.frozen */
+    struct kv_item *items;        /* SCAN_ITEMS_MAX: a scan's answer */
 };
 
 /* An internal key in its own memory; with room for the place behind the longest one. */

@@ -19,7 +19,7 @@
 #include <time.h>
 
 /* How long a reader waits for a flush that is halfway. */
-#define SETTLE_SECONDS 5
+#define SETTLE_SECONDS 15
 
 /* ---- The mark ------------------------------------------------------------------------------ */
 

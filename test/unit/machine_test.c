@@ -647,6 +647,20 @@ static void at_the_tables_budget_it_wants_a_flush_and_takes_no_more(void **state
     assert_true(kv_machine_wants_flush(r->machine));
 }
 
+static void a_long_log_of_a_hot_key_wants_a_flush(void **state) {
+    struct replica *r = *state;
+    restart_with(r, 64 * KIB);
+    for (int i = 0; i < 3 * 16 - 3; i++)
+        put_sized(r, "hot", 4 * KIB);
+    assert_false(kv_machine_wants_flush(r->machine));
+    for (int i = 0; i < 3; i++)
+        put_sized(r, "hot", 4 * KIB);
+    assert_true(kv_machine_wants_flush(r->machine));
+    assert_true(kv_machine_has_room(r->machine));
+    replica_flush(r);
+    assert_false(kv_machine_wants_flush(r->machine));
+}
+
 static void a_hot_key_fills_no_budget(void **state) {
     struct replica *r = *state;
     replica_put(r, "hot", "12345");
@@ -701,6 +715,7 @@ int main(void) {
         TEST(entries_are_applied_one_after_the_other),
         TEST(it_is_dirty_from_the_first_entry_to_the_freeze),
         TEST(at_the_tables_budget_it_wants_a_flush_and_takes_no_more),
+        TEST(a_long_log_of_a_hot_key_wants_a_flush),
         TEST(a_hot_key_fills_no_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
