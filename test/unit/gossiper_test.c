@@ -61,6 +61,11 @@ static void on_observed(void *context, const char *address, const char *http_add
     snprintf(n->observed_http, sizeof n->observed_http, "%s", http_address);
 }
 
+static void on_seeds(void *context, size_t count) {
+    (void)context;
+    assert_in_range(count, 1, GOSSIP_SEEDS_MAX);
+}
+
 /* ---- Life ------------------------------------------------------------------------------------ */
 
 static int set_up(void **state) {
@@ -90,7 +95,12 @@ static struct node *given_node(const char *its_label, const char *keys, const ch
         .raft_address = address,
         .http_address = ":8080",
         .inbox = &n->inbox,
-        .handlers = {n, on_found, on_lost, on_forgotten, on_observed},
+        .handlers = {.context = n,
+                     .on_found = on_found,
+                     .on_lost = on_lost,
+                     .on_forgotten = on_forgotten,
+                     .on_seeds = on_seeds,
+                     .on_observed = on_observed},
     };
     enum status status = STATUS_BUSY;
     while (status == STATUS_BUSY) {
