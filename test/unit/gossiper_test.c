@@ -55,10 +55,6 @@ static void on_forgotten(void *context, raft_id id) {
     (void)context, (void)id;
 }
 
-static void on_seeds(void *context, size_t count) {
-    (void)context, (void)count;
-}
-
 static void on_observed(void *context, const char *address, const char *http_address) {
     struct node *n = context;
     snprintf(n->observed, sizeof n->observed, "%s", address);
