@@ -187,7 +187,8 @@ def what_operators_name_is_only_text(story):
     script = SHOW_ALL.replace("STATUS", json.dumps(status)).replace("ENTRY", json.dumps(entry))
     browser = look_at(story, story.cluster(1).start()["a"])
     shown = "document.body.textContent.split('onerror').length - 1"
-    browser.evaluate(f"{script.replace('EVIL', json.dumps(evil)[1:-1])}.then(() => {{ window.shown = {shown} }})")
+    script = script.replace("EVIL", json.dumps(evil)[1:-1])
+    browser.evaluate(f"{script}.then(() => {{ window.shown = {shown} }})")
     expect(browser.evaluate("window.shown") > 10, "it is not shown at all")
     expect(count(browser, ".evil, img[src=x]") == 0, "a name became a part of the page")
     expect_quiet(browser)
@@ -243,8 +244,8 @@ def the_row_of_a_node_cut_off_says_so(story):
     wait_for_link(browser, lost.name, "ok")
     cluster.cut([lost], cluster.others(lost))
     wait_for_link(browser, lost.name, "lost")
-    browser.wait(f"document.querySelector('#peers tr[data-node={lost.name}]').innerText.includes('no connection')",
-                 "that it says so in words")
+    row = f"document.querySelector('#peers tr[data-node={lost.name}]')"
+    browser.wait(f"{row}.innerText.includes('no connection')", "that it says so in words")
     wait_for_text(browser, "#health-word", "Degraded")
     wait_for_text(browser, "#failures", "1")
     browser.wait("document.querySelectorAll('#topology .edge.is-lost').length >= 4", "four lost edges")
@@ -290,6 +291,48 @@ def it_can_be_used_from_the_keyboard(story):
     expect(count(browser, "#timeline li:not([hidden]):not([data-level=error])") == 0)
     expect(count(browser, "[aria-live]") == 1, "one thing is read out, not each tick")
     expect_quiet(browser)
+
+
+def rows_of_keys(browser):
+    return browser.evaluate("[...document.querySelectorAll('#keys-table tbody th')]"
+                            ".map((cell) => cell.innerText)")
+
+
+def wait_for_rows(browser, names):
+    browser.wait(f"document.querySelectorAll('#keys-table tbody tr').length === {len(names)} &&"
+                 f" document.querySelector('#keys-table tbody th').innerText === {names[0]!r}",
+                 f"keys from {names[0]} on")
+    expect(rows_of_keys(browser) == names, rows_of_keys(browser))
+
+
+@test
+def keys_are_shown_page_by_page_where_switched_on(story):
+    node = story.cluster(1, DEBUG_KEYS="on").start()["a"]
+    names = [f"key-{i:03}" for i in range(100)]
+    for name in names:
+        node.client().put(name, b"v" * 300)
+    browser = look_at(story, node)
+    wait_for_rows(browser, names[:64])
+    browser.evaluate("document.getElementById('keys-more').click()")
+    wait_for_rows(browser, names[64:])
+    expect(not browser.evaluate("document.getElementById('keys-more').checkVisibility()"))
+    browser.evaluate("document.getElementById('keys-prefix').value = 'key-09';"
+                     "document.getElementById('keys-prefix').focus()")
+    browser.press("Enter", "Enter", 13)
+    wait_for_rows(browser, names[90:])
+    expect("300 B" in browser.text("#keys-table"), browser.text("#keys-table"))
+    node.client().put(b"raw\x00\xff", b"")
+    browser.evaluate("document.getElementById('keys-prefix').value = 'raw';"
+                     "document.querySelector('#keys-form button').click()")
+    wait_for_rows(browser, [r"raw\x00\xff"])
+    expect_quiet(browser)
+
+
+@test
+def keys_are_not_shown_unless_asked_for(story):
+    browser = look_at(story, story.cluster(1).start()["a"])
+    wait_for_text(browser, "#health-word", "Healthy")
+    expect(not browser.evaluate("document.getElementById('keys').checkVisibility()"))
 
 
 @test

@@ -5,6 +5,7 @@ import { setText } from './dom.js';
 import { clock, iso } from './format.js';
 import { showGlance, showLive, showLost } from './glance.js';
 import { createGossip } from './gossip.js';
+import { createKeys } from './keys.js';
 import { createLogs } from './logs.js';
 import { createMatrix } from './matrix.js';
 import { modelOf } from './model.js';
@@ -16,7 +17,7 @@ import { createTopology } from './topology.js';
 
 const panels = [
   showGlance, createTopology(), createMatrix(), createSpans(), createPeers(), createCharts(), createLogs(),
-  createGossip(),
+  createGossip(), createKeys(),
 ];
 const addToTimeline = createTimeline();
 const stamps = [...document.querySelectorAll('.as-of')];

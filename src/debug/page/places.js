@@ -24,6 +24,7 @@ function placeOnMap(nodes, width) {
 }
 
 function placeOnRing(nodes, width, height) {
+  if (nodes.length === 1) return [{ x: width / 2, y: height / 2 }];
   const radiusX = Math.min(width / 2 - 64, height * 0.95);
   const radiusY = height / 2 - 44;
   return nodes.map((_, i) => {

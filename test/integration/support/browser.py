@@ -165,9 +165,10 @@ class Browser:
 
     def press(self, key, code, number):
         """A key, as from a keyboard."""
-        for kind in ("keyDown", "keyUp"):
-            self._call("Input.dispatchKeyEvent", {"type": kind, "key": key, "code": code,
-                                                  "windowsVirtualKeyCode": number})
+        told = {"key": key, "code": code, "windowsVirtualKeyCode": number}
+        typed = {"text": "\r"} if key == "Enter" else {}
+        self._call("Input.dispatchKeyEvent", {"type": "keyDown", **told, **typed})
+        self._call("Input.dispatchKeyEvent", {"type": "keyUp", **told})
 
     def screenshot(self, path, whole=True):
         """As PNG. `whole`: down to the page's end."""
