@@ -28,7 +28,8 @@
  *   this node's reach as failed; it is 0 without a quorum too (`voters_in_reach` < `quorum`).
  * - `raft.peers` are the other members. `match_index`, `next_index`, `lag`, `in_flight` (appends),
  *   `in_flight_bytes` and `state` (PROBE, REPLICATE, SNAPSHOT) are known to the leader alone, and
- *   null elsewhere. `snapshot` is one being sent to it, or null.
+ *   null elsewhere. `snapshot` is one being sent to it, or null. `connected`: there is a
+ * connection, and something came over it within an election timeout.
  * - `mesh` are all members and this node, itself first, each with what it last said of itself;
  *   `age_ms` is how long ago. Of who was not heard since this node's start `age_ms` is null and
  *   everything after it is missing. `rtt_ms` has, by name, its round trips to the others: rows of

@@ -59,14 +59,15 @@ static void gives_page(struct hub_cursor *cursor, const char *text) {
 static void gives_all_events_and_then_the_status(void **state) {
     (void)state;
     struct hub_cursor cursor;
-    start(1, 1);
+    start(60000, 60000);
     tell("one");
     tell("two");
     assert_true(hub_enter(&hub, NULL, &cursor));
     gives_event(&cursor, "one");
     gives_event(&cursor, "two");
     gives_page(&cursor, "page 1");
-    gives_page(&cursor, "page 2"); /* once it is due */
+    hub.config.interval_ms = 1; /* no other thread is there */
+    gives_page(&cursor, "page 2");
     hub_leave(&hub);
     hub_close(&hub);
 }
