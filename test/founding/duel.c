@@ -1,6 +1,6 @@
 #include "founding/duel.h"
 
-#include "founding/founding.h"
+#include "founding/machine.h"
 #include "sim/random.h"
 
 #include <stdio.h>
@@ -40,7 +40,9 @@ static struct duel {
     struct mail mails[MAILS_MAX];
     size_t mail_count;
     uint64_t founded;
-    uint64_t patience; /* one timer in so many comes after a long pause */
+    uint64_t patience;  /* one timer in so many comes after a long pause */
+    bool is_second_act; /* all have accepted: what counts now is how it is decided */
+    raft_id muted;      /* nothing from this one arrives for a while; 0: from all */
     const char *failure;
 } d;
 
@@ -154,12 +156,34 @@ static void fire(struct node *n) {
     step(n, (struct founding_event){.kind = FOUNDING_EVENT_TIMEOUT});
 }
 
+static enum founding_kind kind_of(const struct mail *mail) {
+    return (enum founding_kind)mail->bytes[1];
+}
+
+static bool is_of_a_ballot(const struct mail *mail) {
+    enum founding_kind kind = kind_of(mail);
+    return kind >= FOUNDING_PREPARE && kind <= FOUNDING_OVERTAKEN;
+}
+
+/* In the second act mostly one of a ballot. */
+static size_t choose_mail(void) {
+    size_t at = below(d.mail_count);
+    for (int i = 0; i < 8 && d.is_second_act; i++) {
+        if (is_of_a_ballot(&d.mails[at]) && d.mails[at].from != d.muted)
+            break;
+        at = below(d.mail_count);
+    }
+    return at;
+}
+
 /* The adversary keeps, loses or repeats what it likes. */
 static void deliver(uint64_t repeats) {
     if (d.mail_count == 0)
         return;
-    size_t at = below(d.mail_count);
+    size_t at = choose_mail();
     struct mail mail = d.mails[at];
+    if (mail.from == d.muted)
+        return;
     if (below(100) >= repeats)
         d.mails[at] = d.mails[--d.mail_count];
     step(&d.nodes[mail.to],
@@ -167,11 +191,23 @@ static void deliver(uint64_t repeats) {
                                  .receive = {mail.from, bytes_of(mail.bytes, mail.len)}});
 }
 
+/* The proposer, once all have accepted; 0: not yet. */
+static raft_id who_decides(void) {
+    for (size_t i = 0; i < d.mail_count; i++)
+        if (kind_of(&d.mails[i]) == FOUNDING_DECIDE)
+            return d.mails[i].from;
+    return 0;
+}
+
 static void play(uint64_t moves) {
     uint64_t messages = 20 + below(60), timers = 1 + below(40), records = 10 + below(40),
              crashes = below(8), looks = below(4), repeats = below(30);
-    d.patience = 1 + below(8);
+    d.patience = 1 + below(d.is_second_act ? 2 : 8);
+    uint64_t muted_moves = d.is_second_act ? below(moves) : 0;
+    d.muted = below(4) > 0 ? who_decides() : d.nodes[below(d.node_count)].id;
     for (uint64_t i = 0; i < moves && !d.failure; i++) {
+        if (i >= muted_moves)
+            d.muted = 0;
         struct node *n = &d.nodes[below(d.node_count)];
         uint64_t move = below(messages + timers + records + crashes + looks);
         if (move < messages)
@@ -187,8 +223,9 @@ static void play(uint64_t moves) {
     }
 }
 
-/* All that is under way arrives before time goes on, for all alike. */
-static bool play_fair(void) {
+/* All that is under way arrives before time goes on, for all alike. Until all have founded, or (for
+ * a second act) all have accepted and the first ballot is on its way. */
+static bool play_fair(bool is_first_act) {
     uint64_t now_ms = 0;
     for (size_t i = 0; i < d.node_count; i++)
         now_ms = d.nodes[i].now_ms > now_ms ? d.nodes[i].now_ms : now_ms;
@@ -204,8 +241,11 @@ static bool play_fair(void) {
                 step(n, (struct founding_event){.kind = FOUNDING_EVENT_TIMEOUT});
             founded += n->cluster_id != 0;
         }
-        for (size_t i = d.mail_count; i > 0 && d.mail_count > 0; i--)
+        for (size_t i = d.mail_count; i > 0 && d.mail_count > 0; i--) {
+            if (is_first_act && who_decides() != 0)
+                return true;
             deliver(0);
+        }
         if (founded == d.node_count)
             return true;
     }
@@ -223,9 +263,13 @@ static const char *run(uint64_t seed) {
     }
     for (size_t i = 0; i < d.node_count && !d.failure; i++)
         start(&d.nodes[i]);
+    if (!d.failure && below(3) > 0)
+        d.is_second_act = play_fair(true);
     if (!d.failure)
         play(40 + below(500));
-    if (!d.failure && !play_fair())
+    d.is_second_act = false;
+    d.muted = 0;
+    if (!d.failure && !play_fair(false))
         fail("no cluster of all though the adversary plays fair");
     for (size_t i = 0; i < d.node_count; i++)
         founding_free(d.nodes[i].f);
