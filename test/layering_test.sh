@@ -38,7 +38,8 @@ own    | cmd/server/**        | $doors cmd/server/**                  | a progra
 own    | cmd/phalanx/**       | $doors cmd/phalanx/**                 | a program enters rooms by their doors
 own    | test/unit/**         | **                                    |
 own    | test/fuzz/**         | **                                    |
-own    | test/**              | $doors cmd/** test/**                 | only unit and fuzz tests see private headers
+own    | test/founding/duel.c | $doors src/founding/machine.h test/** | an adversary tells messages apart
+own    | test/**              | $doors cmd/** test/**                 | only unit and fuzz tests see private headers, and the duel
 
 never  | src/raft/**          | src/log.h                             | raft does not log; its caller decides
 never  | src/founding/**      | src/log.h                             | founding does not log; its caller decides
