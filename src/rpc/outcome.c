@@ -48,6 +48,12 @@ static void read_trailing(const grpc_metadata_array *trailing, struct rpc_outcom
     }
 }
 
+/* How the core fails a call that no connection has taken, between two nodes too: never sent. */
+static bool was_never_sent(const struct rpc_outcome *outcome) {
+    static const char text[] = "failed to connect to all addresses";
+    return outcome->code == RPC_UNAVAILABLE && strncmp(outcome->detail, text, sizeof text - 1) == 0;
+}
+
 /* Details may hold any byte; they end up in one line on somebody's terminal. */
 static void keep_printable(char *text) {
     for (char *c = text; *c != '\0'; c++)
@@ -64,6 +70,7 @@ void rpc__outcome_fill(grpc_status_code code, grpc_slice detail,
     read_trailing(trailing, ret_outcome);
     slice_copy(detail, ret_outcome->detail, sizeof ret_outcome->detail);
     keep_printable(ret_outcome->detail);
+    ret_outcome->is_not_applied |= was_never_sent(ret_outcome);
 }
 
 void rpc__outcome_set(struct rpc_outcome *ret_outcome, enum rpc_code code, bool is_not_applied,

@@ -40,6 +40,10 @@ def enter():
     for tool in ("ip", "nsenter", "unshare"):
         if not shutil.which(tool):
             raise Skip(f"there is no {tool}")
+    hosts = subprocess.run(["unshare", "--net", "--uts", "--mount", "true"], capture_output=True,
+                           text=True)
+    if hosts.returncode != 0:
+        raise Skip("no namespaces for hosts: " + hosts.stderr.strip())
     if os.geteuid() != 0 or _libc.unshare(CLONE_NEWNET) != 0:
         raise Skip("network namespaces need root")
     _ip("link", "set", "lo", "up")
