@@ -27,7 +27,7 @@ static enum status on_request(void *context, struct rpc_call *rpc, const struct 
     call->request.request = request;
     call->request.deadline_ms = clock_ms() + wait_ms;
     call->request.is_forwarded = rpc_call_is_forwarded(rpc);
-    return inbox_post_request(&s->inbox, &call->request.event);
+    return inbox_put_request(&s->inbox, &call->request.event);
 }
 
 void server__refuse_requests(struct turn_events *requests, const char *detail) {
@@ -92,6 +92,10 @@ static void on_install(void *context, struct rpc_incoming *incoming,
     transfers_receive(((struct server *)context)->transfers, incoming, head);
 }
 
+static void on_pause(void *context) {
+    inbox_settle(&((struct server *)context)->inbox);
+}
+
 struct rpc_handlers server__handlers(struct server *s) {
     return (struct rpc_handlers){.context = s,
                                  .on_request = on_request,
@@ -101,6 +105,7 @@ struct rpc_handlers server__handlers(struct server *s) {
                                  .on_order = server__on_order,
                                  .on_members = server__on_members,
                                  .on_install = on_install,
+                                 .on_pause = on_pause,
                                  .links = {.on_link_up = on_link_up,
                                            .on_link_hello = on_link_hello,
                                            .on_link_message = on_link_message,

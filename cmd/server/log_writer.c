@@ -69,7 +69,7 @@ static void give_back(struct log_writer *w, struct turn_batch *batch, enum statu
     batch->status = status;
     batch->has_room = kv_log_has_room(w->log, CLIENT_ROOM_BYTES);
     batch->file_bytes = kv_log_file_bytes(w->log);
-    inbox_post(w->inbox, &batch->event);
+    inbox_put(w->inbox, &batch->event);
 }
 
 /* As many batches as follow each other; the others go back unwritten. */
@@ -156,12 +156,12 @@ static void cut_slice(struct log_writer *w, struct turn_cut *cut) {
     enum status status = kv_log_cut(w->log, cut->through, &cut->first_index);
     if (status != STATUS_OK && status != STATUS_DISK_FULL)
         die("log cut failed", status);
-    inbox_post(w->inbox, &cut->event);
+    inbox_put(w->inbox, &cut->event);
 }
 
 static void check_room(struct log_writer *w, struct turn_room *room) {
     room->log_has_room = kv_log_has_room(w->log, CLIENT_ROOM_BYTES);
-    inbox_post(w->inbox, &room->event);
+    inbox_put(w->inbox, &room->event);
 }
 
 static void do_jobs(struct log_writer *w, struct log_jobs *jobs) {
@@ -171,7 +171,7 @@ static void do_jobs(struct log_writer *w, struct log_jobs *jobs) {
         job->status = job->write(job, w->log);
         if (job->status != STATUS_OK && job->status != STATUS_DISK_FULL)
             die("log write failed", job->status);
-        inbox_post(w->inbox, job->done);
+        inbox_put(w->inbox, job->done);
     }
 }
 
@@ -185,6 +185,7 @@ static void *run(void *context) {
             cut_slice(w, work.cut);
         if (work.room)
             check_room(w, work.room);
+        inbox_settle(w->inbox);
     }
     return NULL;
 }

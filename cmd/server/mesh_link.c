@@ -378,7 +378,7 @@ void mesh_link_up(struct mesh *mesh, struct rpc_link *rpc) {
     link->mesh = mesh;
     link->rpc = rpc;
     rpc_link_set_user(rpc, link);
-    inbox_post(mesh->config.inbox, loop_event_of(&link->up, on_up));
+    inbox_put(mesh->config.inbox, loop_event_of(&link->up, on_up));
 }
 
 static void post(struct mesh *mesh, struct rpc_link *rpc, struct arrival *arrival,
@@ -387,7 +387,7 @@ static void post(struct mesh *mesh, struct rpc_link *rpc, struct arrival *arriva
     arrival->link = link;
     if (atomic_fetch_add(&link->waiting, 1) >= WAITING_MAX)
         rpc_link_cancel(rpc); /* its end comes after what is posted */
-    inbox_post(mesh->config.inbox, loop_event_of(&arrival->event, run));
+    inbox_put(mesh->config.inbox, loop_event_of(&arrival->event, run));
 }
 
 void mesh_link_hello(struct mesh *mesh, struct rpc_link *rpc, const struct rpc_hello *hello) {
@@ -414,10 +414,10 @@ void mesh_link_message(struct mesh *mesh, struct rpc_link *rpc, struct rpc_peer_
     mine->turn.message = *rpc_peer_message_raft(message);
     mine->rpc = message;
     mine->link = rpc_link_user(rpc);
-    inbox_post(mesh->config.inbox, &mine->turn.event);
+    inbox_put(mesh->config.inbox, &mine->turn.event);
 }
 
 void mesh_link_down(struct mesh *mesh, struct rpc_link *rpc) {
     struct mesh_link *link = rpc_link_user(rpc);
-    inbox_post(mesh->config.inbox, loop_event_of(&link->down, on_down));
+    inbox_put(mesh->config.inbox, loop_event_of(&link->down, on_down));
 }

@@ -261,6 +261,19 @@ static void run_turn(struct server *s, struct turn_events *events) {
     commit_watch_look(&s->commits, turn_raft(s->turn), begun_us);
 }
 
+static bool is_over(const struct server *s) {
+    return s->turn ? turn_is_stopped(s->turn) : s->is_stopping;
+}
+
+/* As the loop would, on the thread of whoever brought the events, while it sleeps. */
+static uint64_t be_guest(void *context, struct turn_events *arrived) {
+    struct server *s = context;
+    struct turn_events events;
+    sort_events(s, arrived, &events);
+    run_turn(s, &events);
+    return is_over(s) ? 0 : turn_deadline_ms(s->turn);
+}
+
 /* The clock is read after the last event is taken. */
 static void run_one(struct server *s, uint64_t deadline_ms) {
     struct turn_events arrived, events;
@@ -275,17 +288,17 @@ static void run_one(struct server *s, uint64_t deadline_ms) {
     tend(s);
 }
 
-static bool is_over(const struct server *s) {
-    return s->turn ? turn_is_stopped(s->turn) : s->is_stopping;
-}
-
 static bool is_leaving(const struct server *s) {
     return !gossiper_has_left(s->gossiper) && clock_ms() < s->leave_ms;
 }
 
 static void loop(struct server *s) {
-    while (!is_over(s))
+    while (!is_over(s)) {
+        if (s->turn)
+            inbox_open(&s->inbox, be_guest, s);
         run_one(s, next_deadline_ms(s));
+    }
+    inbox_shut(&s->inbox);
     while (is_leaving(s))
         run_one(s, clock_ms() + DRAIN_MS);
     while (forwarder_is_busy(s->forwarder)) /* as long as their callers wait, at most */

@@ -205,7 +205,7 @@ static void work_out_cluster(struct settings *settings) {
     settings__label(settings, made);
     settings->has_cluster = settings->cluster[0] != '\0' && strcmp(settings->cluster, made) != 0;
     if (!settings->has_cluster)
-        memcpy(settings->cluster, made, sizeof made);
+        snprintf(settings->cluster, sizeof settings->cluster, "%s", made);
 }
 
 static void work_out(const struct given *given, struct settings *settings) {

@@ -10,7 +10,7 @@
  *
  * No socket, no thread and no disk: what the turn wants of the world goes through `turn_ports`, and
  * what the world answers comes back as events. The simulator runs the same files with ports of its
- * own. A turn belongs to one thread. */
+ * own. One thread at a time, which sees all that the one before it did. */
 #ifndef PHALANX_SERVER_TURN_H
 #define PHALANX_SERVER_TURN_H
 

@@ -130,20 +130,28 @@ static void start_end(struct rpc_link *link) {
     rpc__ending_close(&ending);
 }
 
-/* What is queued, and after the last of it our end. */
-static void send_next(struct rpc_link *link) {
+void rpc__link_send_next(struct rpc_link *link) {
     pthread_mutex_lock(&link->lock);
-    grpc_byte_buffer *body = link->is_sending ? NULL : rpc__link_take_frames(link);
-    bool is_end = body == NULL && !link->is_sending && link->is_closing && !link->has_ended;
-    link->is_sending = link->is_sending || body != NULL || is_end;
+    bool is_free = !link->is_sending && !link->is_down;
+    grpc_byte_buffer *body = is_free ? rpc__link_take_frames(link) : NULL;
+    link->is_sending = link->is_sending || body != NULL;
     pthread_mutex_unlock(&link->lock);
-    if (is_end)
-        start_end(link);
     if (body == NULL)
         return;
     grpc_op op = {.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = body};
     rpc__batch_start(link->grpc, &op, 1, &link->sent);
     grpc_byte_buffer_destroy(body); /* its slices have gone into the call */
+}
+
+/* After the last of what is queued. */
+static void send_end(struct rpc_link *link) {
+    pthread_mutex_lock(&link->lock);
+    bool is_due =
+        !link->is_sending && !rpc__link_has_frames(link) && link->is_closing && !link->has_ended;
+    link->is_sending = link->is_sending || is_due;
+    pthread_mutex_unlock(&link->lock);
+    if (is_due)
+        start_end(link);
 }
 
 void rpc__link_go_on(struct rpc_link *link) {
@@ -153,7 +161,8 @@ void rpc__link_go_on(struct rpc_link *link) {
     }
     if (link->is_closed || !link->is_up)
         return;
-    send_next(link);
+    rpc__link_send_next(link);
+    send_end(link);
     if (!link->is_receiving && !link->has_heard_all) /* gRPC tells the end after the last message */
         receive(link);
 }

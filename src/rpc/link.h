@@ -6,9 +6,10 @@
  *   exchange.c  links that others dial
  *   dial.c      links that we dial, again and again
  *
- * A link's events all come on its queue's thread, which alone starts its batches. Other threads put
- * frames in its queues, give messages back, or ask for its end, all under `lock`; then they wake
- * the thread by an empty batch on the call. */
+ * A link's events all come on its queue's thread, which starts its batches; only those that send a
+ * message are started by whoever finds none under way. Other threads put frames in its queues, give
+ * messages back, or ask for its end, all under `lock`; for the latter two they wake the thread by
+ * an empty batch on the call. */
 #ifndef PHALANX_RPC_LINK_H
 #define PHALANX_RPC_LINK_H
 
@@ -123,8 +124,12 @@ void rpc__dial_over(struct rpc_link *link);
 
 /* ---- Sending: link_send.c ------------------------------------------------------------------ */
 
+/* With the lock. */
+bool rpc__link_has_frames(const struct rpc_link *link);
 /* With the lock: what goes next, as one message; NULL: nothing waits. The caller's. */
 grpc_byte_buffer *rpc__link_take_frames(struct rpc_link *link);
+/* Send what waits, unless a batch that sends is under way: its end looks for more. Any thread. */
+void rpc__link_send_next(struct rpc_link *link);
 /* With the lock: forget what waits. */
 void rpc__link_drop_frames(struct rpc_link *link);
 

@@ -41,11 +41,10 @@ static enum status queue(struct rpc_link *link, grpc_slice slice, bool is_small)
     frame->slice = slice;
     pthread_mutex_lock(&link->lock);
     enum status status = put(link, frame, is_small);
-    bool is_to_wake = status == STATUS_OK && !link->is_sending && rpc__link_is_to_wake(link);
     pthread_mutex_unlock(&link->lock);
-    if (is_to_wake)
-        rpc__link_wake(link);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        rpc__link_send_next(link);
+    else
         frame_free(frame);
     return status;
 }
@@ -110,6 +109,10 @@ static void unlink_frame(struct rpc_link *link, struct rpc__out_frame *frame) {
     }
     STAILQ_REMOVE_HEAD(&link->bulk, next);
     link->bulk_bytes -= GRPC_SLICE_LENGTH(frame->slice);
+}
+
+bool rpc__link_has_frames(const struct rpc_link *link) {
+    return !STAILQ_EMPTY(&link->urgent) || !STAILQ_EMPTY(&link->bulk);
 }
 
 grpc_byte_buffer *rpc__link_take_frames(struct rpc_link *link) {

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So many events at most between two pauses. */
+#define RPC__EVENTS_A_PAUSE 32
+
 static struct rpc_call *call_new(struct rpc__queue *queue) {
     struct rpc_call *call = calloc(1, sizeof *call + queue->server->user_bytes);
     CHECK(call != NULL); /* gRPC itself ends the process when memory is gone */
@@ -187,16 +190,34 @@ static void run_timers(struct rpc__queue *queue) {
         ;
 }
 
+/* What is there already; after it, or after many, the holder has time for what he was handed. */
+static grpc_event next_event(struct rpc__queue *queue, unsigned *unsettled) {
+    const struct rpc_handlers *handlers = &queue->server->handlers;
+    if (*unsettled > 0 && handlers->on_pause != NULL) {
+        grpc_event next = {.type = GRPC_QUEUE_TIMEOUT};
+        if (*unsettled < RPC__EVENTS_A_PAUSE)
+            next = grpc_completion_queue_next(queue->cq, gpr_time_0(GPR_CLOCK_MONOTONIC), NULL);
+        if (next.type != GRPC_QUEUE_TIMEOUT)
+            return next;
+        *unsettled = 0;
+        handlers->on_pause(handlers->context);
+    }
+    return grpc_completion_queue_next(queue->cq, next_look(queue), NULL);
+}
+
 static void *run(void *argument) {
     struct rpc__queue *queue = argument;
+    unsigned unsettled = 0;
     own_queue = queue;
     for (;;) {
-        grpc_event next = grpc_completion_queue_next(queue->cq, next_look(queue), NULL);
+        grpc_event next = next_event(queue, &unsettled);
         if (next.type == GRPC_QUEUE_SHUTDOWN)
             break;
         struct rpc__event *event = next.tag;
-        if (next.type == GRPC_OP_COMPLETE)
+        if (next.type == GRPC_OP_COMPLETE) {
             event->run(event, next.success != 0);
+            unsettled++;
+        }
         run_timers(queue);
     }
     own_queue = NULL; /* of a server that never started, run() drains on its owner's thread */

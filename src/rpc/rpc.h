@@ -355,6 +355,9 @@ struct rpc_handlers {
      * or finish it. `head` is borrowed for the call. NULL: there are no peers. */
     void (*on_install)(void *context, struct rpc_incoming *incoming,
                        const struct rpc_install_head *head);
+    /* On a completion-queue thread, with no lock held: nothing more is there to be handed over for
+     * now, or much has been. NULL: nobody needs to know. */
+    void (*on_pause)(void *context);
     /* Streams from and to other nodes; without an on_link_up() there are none. */
     struct rpc_link_handlers links;
 };

@@ -118,12 +118,17 @@ static void link_down(void *context, struct rpc_link *link) {
     mesh_link_down(((struct node *)context)->mesh, link);
 }
 
+static void on_pause(void *context) {
+    inbox_settle(&((struct node *)context)->inbox);
+}
+
 static void start_server(struct node *n) {
     struct rpc_server_config config = {
         .address = "127.0.0.1:0",
         .threads = 1,
         .message_user_bytes = mesh_message_bytes(),
         .handlers = {.context = n,
+                     .on_pause = on_pause,
                      .links = {.on_link_up = link_up,
                                .on_link_hello = link_hello,
                                .on_link_message = link_message,
