@@ -78,7 +78,7 @@ const struct setting settings__table[SETTING_COUNT] = {
         NUMBER(grpc_threads, 1, 16)},
     [SETTING_STATE_OVERLAY_MB] = {"STATE_OVERLAY_MB", "32", NULL, "flush when this much waits in memory",
         MEBIBYTES(state_overlay_bytes, 1, 4096)},
-    [SETTING_STATE_DIRTY_MB] = {"STATE_DIRTY_MB", "8", NULL, "pages that one transaction of a flush changes",
+    [SETTING_STATE_DIRTY_MB] = {"STATE_DIRTY_MB", "4", NULL, "pages that one transaction of a flush changes",
         MEBIBYTES(state_dirty_bytes, 1, 4096)},
     [SETTING_STATE_FLUSH_MS] = {"STATE_FLUSH_MS", "30000", NULL, "flush at the latest after this long",
         NUMBER(state_flush_ms, 1, 3600000)},

@@ -109,9 +109,9 @@ static void has_the_defaults_of_the_storage(void **state) {
     assert_int_equal(parse_variables(), STATUS_OK);
     assert_int_equal(settings.grpc_threads, 1);
     assert_int_equal(settings.state_overlay_bytes, 32 * MIB);
-    assert_int_equal(settings.state_dirty_bytes, 8 * MIB);
+    assert_int_equal(settings.state_dirty_bytes, 4 * MIB);
     assert_int_equal(settings.state_flush_ms, 30000);
-    assert_int_equal(settings.state_reserve_bytes, 96 * MIB);
+    assert_int_equal(settings.state_reserve_bytes, 80 * MIB);
     assert_int_equal(settings.log_reserve_bytes, 16 * MIB);
     assert_int_equal(settings.log_keep_bytes, 32 * MIB);
     assert_int_equal(settings.log_keep_entries, 10000);
