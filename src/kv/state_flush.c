@@ -222,17 +222,18 @@ static enum status write_slice(struct kv_state *state, struct kv_writer *writer,
 }
 
 static enum status begin(struct kv_state *state, const struct kv_flush *flush) {
-    struct kv_demand demand;
     struct kv_flush_walk walk = {
         .number = flush->number,
         .next = kv__overlay_seek(flush->overlay, bytes_of(NULL, 0)),
     };
-    enum status status = demand_of(state, flush, &demand);
+    enum status status = demand_of(state, flush, &walk.demand);
     if (status != STATUS_OK)
         return status;
-    walk.is_journaled = !fits_one_slice(state, &demand);
-    if (walk.is_journaled)
+    walk.is_journaled = !fits_one_slice(state, &walk.demand);
+    if (walk.is_journaled) {
+        walk.demand = demand_of_slice(state);
         status = kv__journal_write(&state->journal, flush);
+    }
     if (status == STATUS_OK)
         state->walk = walk;
     return status;
@@ -240,11 +241,8 @@ static enum status begin(struct kv_state *state, const struct kv_flush *flush) {
 
 static enum status go_on(struct kv_state *state, const struct kv_flush *flush) {
     struct kv_flush_walk walk = state->walk;
-    struct kv_demand demand = demand_of_slice(state);
     struct kv_writer writer;
-    enum status status = walk.is_journaled ? STATUS_OK : demand_of(state, flush, &demand);
-    if (status == STATUS_OK)
-        status = kv__writer_begin(state->env, &demand, true, &writer);
+    enum status status = kv__writer_begin(state->env, &walk.demand, true, &writer);
     if (status == STATUS_OK)
         status = kv__writer_end(&writer, write_slice(state, &writer, flush, &walk));
     if (status == STATUS_OK)
@@ -313,6 +311,7 @@ static enum status write_again(struct kv_state *state, struct kv_overlay *overla
     state->walk = (struct kv_flush_walk){
         .number = flush.number,
         .next = kv__overlay_seek(overlay, bytes_of(NULL, 0)),
+        .demand = demand_of_slice(state),
         .is_journaled = true,
         .is_marked = true,
     };

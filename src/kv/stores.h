@@ -14,6 +14,7 @@
 struct kv_flush_walk {
     uint64_t number;                    /* of the flush; 0: none was begun */
     const struct kv_overlay_node *next; /* that is to be written; NULL: all are */
+    struct kv_demand demand;            /* of each of its transactions */
     bool is_journaled;                  /* it takes several transactions */
     bool is_marked;                     /* the state holds records of two times, and says so */
 };
