@@ -34,7 +34,7 @@ static void check_one_cluster(struct world *w) {
     for (size_t i = 0; i < w->cluster_count; i++)
         count += may_commit(w, &w->clusters[i]);
     if (count > 1)
-        world_fail(w, "two clusters, and each may have a majority");
+        verdict_fail(&w->verdict, "two clusters, and each may have a majority");
 }
 
 static bool is_same(const struct raft_configuration *a, const struct raft_configuration *b) {
@@ -47,10 +47,11 @@ static void check_members(struct world *w, const struct machine *m,
                           const struct founding_decision *decision) {
     const struct cluster *cluster = check_cluster(w, decision->cluster_id);
     if (!is_same(&cluster->configuration, &decision->configuration))
-        world_fail(w, "%s founds a cluster with other members than the others", m->name);
+        verdict_fail(&w->verdict, "%s founds a cluster with other members than the others",
+                     m->name);
     if (decision->configuration.count != w->expect ||
         !raft_configuration_find(&decision->configuration, machine_identity(w, m)->id))
-        world_fail(w, "%s founds a cluster of others", m->name);
+        verdict_fail(&w->verdict, "%s founds a cluster of others", m->name);
 }
 
 /* Nobody leaves a cluster that could go on. */
@@ -58,8 +59,8 @@ static void check_leaves(struct world *w, struct machine *m, uint64_t next) {
     struct identity *identity = machine_identity(w, m);
     struct cluster *cluster = check_cluster(w, identity->found);
     if (cluster && identity->found != next && may_commit(w, cluster))
-        world_fail(w, "%s leaves a cluster that has a majority%s", m->name,
-                   cluster->has_committed ? " and has committed" : "");
+        verdict_fail(&w->verdict, "%s leaves a cluster that has a majority%s", m->name,
+                     cluster->has_committed ? " and has committed" : "");
 }
 
 void check_found(struct world *w, struct machine *m, const struct founding_decision *decision) {
@@ -69,7 +70,7 @@ void check_found(struct world *w, struct machine *m, const struct founding_decis
             (struct cluster){.id = decision->cluster_id, .configuration = decision->configuration};
     }
     if (m->cluster_id != 0)
-        world_fail(w, "%s founds a cluster and belongs to one", m->name);
+        verdict_fail(&w->verdict, "%s founds a cluster and belongs to one", m->name);
     check_members(w, m, decision);
     check_leaves(w, m, decision->cluster_id);
     machine_identity(w, m)->found = decision->cluster_id;
@@ -78,16 +79,16 @@ void check_found(struct world *w, struct machine *m, const struct founding_decis
 
 void check_drop(struct world *w, struct machine *m, uint64_t cluster_id) {
     if (m->cluster_id != cluster_id)
-        world_fail(w, "%s drops a cluster that it does not belong to", m->name);
+        verdict_fail(&w->verdict, "%s drops a cluster that it does not belong to", m->name);
     if (m->disk.has_committed)
-        world_fail(w, "%s drops a cluster that it knows to have committed", m->name);
+        verdict_fail(&w->verdict, "%s drops a cluster that it knows to have committed", m->name);
     check_leaves(w, m, 0);
     machine_identity(w, m)->found = 0;
 }
 
 void check_join(struct world *w, struct machine *m, uint64_t cluster_id) {
     if (m->cluster_id != 0)
-        world_fail(w, "%s joins a cluster and belongs to one", m->name);
+        verdict_fail(&w->verdict, "%s joins a cluster and belongs to one", m->name);
     check_leaves(w, m, cluster_id);
 }
 

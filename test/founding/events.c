@@ -14,7 +14,7 @@ static void swap(struct event *a, struct event *b) {
 
 void events_add(struct world *w, uint64_t delay_ms, struct event event) {
     if (w->event_count == EVENTS_MAX) {
-        world_fail(w, "too many events");
+        verdict_fail(&w->verdict, "too many events");
         free(event.bytes);
         return;
     }

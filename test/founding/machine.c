@@ -195,7 +195,7 @@ void machine_start(struct world *w, struct machine *m) {
     };
     enum status status = founding_new(&config, &m->f);
     if (status != STATUS_OK) {
-        world_fail(w, "%s cannot start: %s", m->name, status_name(status));
+        verdict_fail(&w->verdict, "%s cannot start: %s", m->name, status_name(status));
         return;
     }
     LOG(w, "%s starts as %016llx", m->name, (unsigned long long)config.self);

@@ -1,7 +1,7 @@
 /* founding-sim: blank machines found a cluster, a seed each. */
 #include "founding/duel.h"
 #include "founding/world.h"
-#include "sim/seed_range.h"
+#include "sim/usage.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -19,30 +19,15 @@ struct totals {
     uint64_t slowest_retries, slowest_seed;
 };
 
-static const char usage[] =
+static const struct usage usage = {
+    "founding-sim",
     "usage: founding-sim [--seed N | --seeds A..B] [--verbose] [--go-on] [--plant NAME]\n"
     "  --seed N      one run: the same seed gives the same run\n"
     "  --seeds A..B  many; stops at the first one that fails\n"
     "  --verbose     what happens, line by line\n"
     "  --go-on       do not stop at a failure\n"
-    "  --plant NAME  with that bug (in founding-sim-planted); `list` names them\n";
-
-static _Noreturn void refuse(const char *what) {
-    fprintf(stderr, "founding-sim: %s\n%s", what, usage);
-    exit(2);
-}
-
-static uint64_t number_of(const char *text) {
-    uint64_t number = 0;
-    if (!seed_number_parse(text, &number))
-        refuse("not a number");
-    return number;
-}
-
-static void take_range(struct settings *s, const char *text) {
-    if (!seed_range_parse(text, &s->first, &s->last))
-        refuse("--seeds takes A..B");
-}
+    "  --plant NAME  with that bug (in founding-sim-planted); `list` names them\n",
+};
 
 static struct settings settings_of(int argc, char **argv) {
     static const struct option options[] = {
@@ -54,15 +39,15 @@ static struct settings settings_of(int argc, char **argv) {
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
         switch (option) {
-        case 's': s.first = s.last = number_of(optarg); break;
-        case 'r': take_range(&s, optarg); break;
+        case 's': s.first = s.last = usage_number(&usage, optarg); break;
+        case 'r': usage_range(&usage, optarg, &s.first, &s.last); break;
         case 'v': s.is_verbose = true; break;
         case 'g': s.goes_on = true; break;
         case 'p': s.plant = optarg; break;
-        default: refuse("what is that?");
+        default: usage_refuse(&usage, "what is that?");
         }
     if (optind != argc)
-        refuse("what is that?");
+        usage_refuse(&usage, "what is that?");
     return s;
 }
 
@@ -72,7 +57,7 @@ static void add(struct totals *t, const struct world *w) {
     t->messages += w->message_count;
     t->identities += w->identity_count;
     t->elapsed_ms += w->now_ms;
-    if (w->has_failed) {
+    if (w->verdict.has_failed) {
         if (t->failures++ == 0)
             t->first_failure = w->seed;
         return;
@@ -85,9 +70,10 @@ static void add(struct totals *t, const struct world *w) {
 }
 
 static void report(const struct settings *s, const struct world *w) {
-    if (w->has_failed)
+    if (w->verdict.has_failed)
         printf("seed %" PRIu64 " FAILED: %s\n  again: founding-sim --seed %" PRIu64 "%s%s\n",
-               w->seed, w->failure, w->seed, s->plant ? " --plant " : "", s->plant ? s->plant : "");
+               w->seed, w->verdict.failure, w->seed, s->plant ? " --plant " : "",
+               s->plant ? s->plant : "");
     if (s->first == s->last)
         printf("seed %" PRIu64 " digest %016" PRIx64 " simulated %.1f s, %zu faults, %zu "
                "messages, %zu identities\n",
@@ -117,10 +103,10 @@ int main(int argc, char **argv) {
         world_run(w, seed, s.is_verbose);
         const char *failure = duel_run(seed);
         if (failure)
-            world_fail(w, "in a duel: %s", failure);
+            verdict_fail(&w->verdict, "in a duel: %s", failure);
         add(&totals, w);
         report(&s, w);
-        if (w->has_failed && !s.goes_on)
+        if (w->verdict.has_failed && !s.goes_on)
             break;
     }
     sum_up(&s, &totals);

@@ -1,65 +1,50 @@
 #include "founding/world.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
-
-void world_fail(struct world *w, const char *format, ...) {
-    if (w->has_failed)
-        return;
-    w->has_failed = true;
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(w->failure, sizeof w->failure, format, args); /* cut is good enough */
-    va_end(args);
-    LOG(w, "FAILED: %s", w->failure);
-}
-
-static uint64_t between(struct world *w, uint64_t low, uint64_t high) {
-    return sim_random_between(&w->random, low, high);
-}
-
-static uint64_t one_in(struct world *w, uint64_t n, uint64_t value) {
-    return sim_random_below(&w->random, n) == 0 ? value : 0;
-}
 
 /* How many machines, and how many of them may be lost or wiped: what the door promises. With many
  * spares the number of blank starts is bounded; with few, wipes are not. */
 static void choose_size(struct world *w) {
-    w->expect = between(w, 1, 7);
-    w->has_names = one_in(w, 2, 1);
-    size_t spares = w->has_names ? 0 : between(w, 0, w->expect - 1);
+    struct sim_random *r = &w->random;
+    w->expect = sim_random_between(r, 1, 7);
+    w->has_names = sim_random_one_in(r, 2, 1);
+    size_t spares = w->has_names ? 0 : sim_random_between(r, 0, w->expect - 1);
     w->machine_count = w->expect + spares;
-    w->wipes_left = between(w, 0, 10);
+    w->wipes_left = sim_random_between(r, 0, 10);
     if (2 * spares > w->expect)
-        w->wipes_left = between(w, 0, w->expect - 1 - spares);
+        w->wipes_left = sim_random_between(r, 0, w->expect - 1 - spares);
     size_t minority = (w->expect - 1) / 2;
-    if (spares > 0 && minority > 0 && one_in(w, 3, 1)) {
-        w->losses_left = between(w, 1, minority < spares ? minority : spares);
+    if (spares > 0 && minority > 0 && sim_random_one_in(r, 3, 1)) {
+        w->losses_left = sim_random_between(r, 1, minority < spares ? minority : spares);
         size_t starts_left = 2 * w->expect - 1 - w->machine_count;
         w->wipes_left = minority - w->losses_left;
         w->wipes_left = w->wipes_left < starts_left ? w->wipes_left : starts_left;
     } else if (2 * spares <= w->expect) {
-        w->resets_left = one_in(w, 3, between(w, 1, 4));
+        w->resets_left = sim_random_one_in(r, 3, sim_random_between(r, 1, 4));
     }
 }
 
 static void choose_weather(struct world *w) {
-    w->retry_ms = between(w, 20, 300);
-    w->latency_ms = between(w, 1, w->retry_ms / 4);
-    w->sync_ms = between(w, 1, one_in(w, 4, 1) ? 4 * w->retry_ms : w->retry_ms / 4);
-    w->loss = one_in(w, 2, between(w, 1, 60));
-    w->duplication = one_in(w, 2, between(w, 1, 40));
-    w->lateness = one_in(w, 2, between(w, 1, 30));
-    w->crash_ppm = one_in(w, 2, between(w, 1000, 60000));
-    w->ambushed = one_in(w, 4, 1) ? 0 : sim_random_next(&w->random) & sim_random_next(&w->random);
-    w->ambush = between(w, 20, 95);
-    w->faults_end_ms = 1 + between(w, 5, one_in(w, 2, 1) ? 60 : 600) * w->retry_ms;
-    w->is_careless = one_in(w, 10, 1);
-    w->pace = between(w, 1, 12);
+    struct sim_random *r = &w->random;
+    w->retry_ms = sim_random_between(r, 20, 300);
+    w->latency_ms = sim_random_between(r, 1, w->retry_ms / 4);
+    w->sync_ms =
+        sim_random_between(r, 1, sim_random_one_in(r, 4, 1) ? 4 * w->retry_ms : w->retry_ms / 4);
+    w->loss = sim_random_one_in(r, 2, sim_random_between(r, 1, 60));
+    w->duplication = sim_random_one_in(r, 2, sim_random_between(r, 1, 40));
+    w->lateness = sim_random_one_in(r, 2, sim_random_between(r, 1, 30));
+    w->crash_ppm = sim_random_one_in(r, 2, sim_random_between(r, 1000, 60000));
+    w->ambushed = sim_random_one_in(r, 4, 1) ? 0 : sim_random_next(r) & sim_random_next(r);
+    w->ambush = sim_random_between(r, 20, 95);
+    w->faults_end_ms =
+        1 + sim_random_between(r, 5, sim_random_one_in(r, 2, 1) ? 60 : 600) * w->retry_ms;
+    w->is_careless = sim_random_one_in(r, 10, 1);
+    w->pace = sim_random_between(r, 1, 12);
     w->has_faults = true;
 }
 
 static void prepare(struct world *w) {
+    struct sim_random *r = &w->random;
     for (size_t i = 0; i < w->machine_count; i++) {
         struct machine *m = &w->machines[i];
         (void)snprintf(m->name, sizeof m->name, "%c", (char)('a' + i));
@@ -67,11 +52,11 @@ static void prepare(struct world *w) {
         m->identity = w->identity_count++;
         w->identities[i] = (struct identity){.id = sim_random_next(&w->random) | 1, .machine = i};
         m->is_due = true;
-        uint64_t delay_ms = one_in(w, 3, between(w, 0, w->faults_end_ms));
+        uint64_t delay_ms = sim_random_one_in(r, 3, sim_random_between(r, 0, w->faults_end_ms));
         events_add(w, delay_ms, (struct event){.kind = EVENT_START, .machine = i});
     }
-    events_add(w, between(w, 1, 20 * w->retry_ms), (struct event){.kind = EVENT_FAULT});
-    events_add(w, between(w, 1, 5 * w->retry_ms), (struct event){.kind = EVENT_RAFT});
+    events_add(w, sim_random_between(r, 1, 20 * w->retry_ms), (struct event){.kind = EVENT_FAULT});
+    events_add(w, sim_random_between(r, 1, 5 * w->retry_ms), (struct event){.kind = EVENT_RAFT});
 }
 
 static struct machine *receiver(struct world *w, const struct event *event) {
@@ -123,7 +108,7 @@ static void tell_who_waits(struct world *w) {
 
 static void run(struct world *w) {
     struct event event;
-    while (!w->has_failed && events_take(w, &event)) {
+    while (!w->verdict.has_failed && events_take(w, &event)) {
         w->now_ms = event.at_ms;
         if (w->has_faults && w->now_ms >= w->faults_end_ms)
             faults_end(w);
@@ -138,7 +123,7 @@ static void run(struct world *w) {
         }
         if (w->now_ms > w->faults_end_ms + TIME_LIMIT_RETRIES * w->retry_ms) {
             tell_who_waits(w);
-            world_fail(w, "no cluster of all within %d retries", TIME_LIMIT_RETRIES);
+            verdict_fail(&w->verdict, "no cluster of all within %d retries", TIME_LIMIT_RETRIES);
         }
     }
 }

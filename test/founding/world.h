@@ -10,6 +10,7 @@
 
 #include "founding/founding.h"
 #include "sim/random.h"
+#include "sim/verdict.h"
 
 #include <stdio.h>
 
@@ -125,8 +126,7 @@ struct world {
 
     size_t fault_count, message_count;
     uint64_t settled_ms; /* when all was well */
-    bool has_failed;
-    char failure[256];
+    struct verdict verdict;
 };
 
 #define LOG(w, ...) \
@@ -140,7 +140,6 @@ struct world {
 
 /* ---- world.c ---- */
 void world_run(struct world *w, uint64_t seed, bool is_verbose);
-void world_fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- events.c ---- */
 /* Takes `event` over, in `delay_ms` from now. */

@@ -83,7 +83,8 @@ static void check_incarnation(struct world *w, const struct node *n, uint64_t id
     if (!other || !other->g || !other->counts_starts || !known)
         return;
     if (w->forgeries == 0 && known->incarnation > gossip_self(other->g)->incarnation)
-        world_fail(w, "node-%zu knows more of node-%zu than that one said", n->place, other->place);
+        verdict_fail(&w->verdict, "node-%zu knows more of node-%zu than that one said", n->place,
+                     other->place);
 }
 
 void check_change(struct world *w, struct node *n, const struct gossip_change *change) {
@@ -97,8 +98,8 @@ void check_change(struct world *w, struct node *n, const struct gossip_change *c
     check_incarnation(w, n, change->id);
     bool is_end = change->kind == GOSSIP_DIED || change->kind == GOSSIP_GONE;
     if (is_end && w->must_live && change->id != w->killed && other && is_healthy(w, other))
-        world_fail(w, "node-%zu calls node-%zu dead, which is alive and well", n->place,
-                   other->place);
+        verdict_fail(&w->verdict, "node-%zu calls node-%zu dead, which is alive and well", n->place,
+                     other->place);
 }
 
 void check_knowledge(struct world *w, struct node *n) {
@@ -106,7 +107,8 @@ void check_knowledge(struct world *w, struct node *n) {
         const struct gossip_member *known = gossip_find(n->g, w->nodes[i].id);
         bool was_known = known && n->seen[i].id == known->id;
         if (was_known && known->incarnation < n->seen[i].incarnation)
-            world_fail(w, "node-%zu goes back to what node-%zu said before", n->place, i);
+            verdict_fail(&w->verdict, "node-%zu goes back to what node-%zu said before", n->place,
+                         i);
         n->seen[i].id = known ? known->id : 0;
         n->seen[i].incarnation = known ? known->incarnation : 0;
     }
@@ -114,8 +116,8 @@ void check_knowledge(struct world *w, struct node *n) {
 
 void check_suspicions(struct world *w, uint64_t hours) {
     if (w->forgeries == 0 && w->suspicion_count > hours * SUSPICIONS_MAX)
-        world_fail(w, "%zu suspicions in %llu hours", w->suspicion_count,
-                   (unsigned long long)hours);
+        verdict_fail(&w->verdict, "%zu suspicions in %llu hours", w->suspicion_count,
+                     (unsigned long long)hours);
 }
 
 void check_cost(struct world *w, uint64_t span_ms) {
@@ -126,5 +128,5 @@ void check_cost(struct world *w, uint64_t span_ms) {
     }
     w->bytes_per_s = (double)bytes * 1e3 / (double)span_ms;
     if (w->bytes_per_s >= 2048)
-        world_fail(w, "a node sends or takes %.0f bytes/s", w->bytes_per_s);
+        verdict_fail(&w->verdict, "a node sends or takes %.0f bytes/s", w->bytes_per_s);
 }

@@ -1,6 +1,6 @@
 /* gossip-sim: nodes that gossip, a seed each. */
 #include "gossip/world.h"
-#include "sim/seed_range.h"
+#include "sim/usage.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -20,7 +20,8 @@ struct totals {
     double bytes_per_s;
 };
 
-static const char usage[] =
+static const struct usage usage = {
+    "gossip-sim",
     "usage: gossip-sim [--seed N | --seeds A..B] [--calm HOURS] [--verbose] [--go-on]\n"
     "                  [--plant NAME]\n"
     "  --seed N      one run: the same seed gives the same run\n"
@@ -28,19 +29,8 @@ static const char usage[] =
     "  --calm HOURS  no storm, but so many hours in which nobody healthy may be called dead\n"
     "  --verbose     what happens, line by line\n"
     "  --go-on       do not stop at a failure\n"
-    "  --plant NAME  with that bug (in gossip-sim-planted); `list` names them\n";
-
-static _Noreturn void refuse(const char *what) {
-    fprintf(stderr, "gossip-sim: %s\n%s", what, usage);
-    exit(2);
-}
-
-static uint64_t number_of(const char *text) {
-    uint64_t number = 0;
-    if (!seed_number_parse(text, &number))
-        refuse("not a number");
-    return number;
-}
+    "  --plant NAME  with that bug (in gossip-sim-planted); `list` names them\n",
+};
 
 static struct settings settings_of(int argc, char **argv) {
     static const struct option options[] = {
@@ -56,19 +46,16 @@ static struct settings settings_of(int argc, char **argv) {
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
         switch (option) {
-        case 's': s.first = s.last = number_of(optarg); break;
-        case 'r':
-            if (!seed_range_parse(optarg, &s.first, &s.last))
-                refuse("--seeds takes A..B");
-            break;
-        case 'c': s.calm_hours = number_of(optarg); break;
+        case 's': s.first = s.last = usage_number(&usage, optarg); break;
+        case 'r': usage_range(&usage, optarg, &s.first, &s.last); break;
+        case 'c': s.calm_hours = usage_number(&usage, optarg); break;
         case 'v': s.is_verbose = true; break;
         case 'g': s.goes_on = true; break;
         case 'p': s.plant = optarg; break;
-        default: refuse("what is that?");
+        default: usage_refuse(&usage, "what is that?");
         }
     if (optind != argc)
-        refuse("what is that?");
+        usage_refuse(&usage, "what is that?");
     return s;
 }
 
@@ -86,16 +73,16 @@ static void add(struct totals *t, const struct world *w) {
     t->elapsed_ms += w->now_ms;
     t->suspicions += w->suspicion_count;
     t->bytes_per_s = w->bytes_per_s > t->bytes_per_s ? w->bytes_per_s : t->bytes_per_s;
-    if (w->has_failed && t->failures++ == 0)
+    if (w->verdict.has_failed && t->failures++ == 0)
         t->first_failure = w->seed;
     note_slowest(&t->heal_ms, &t->heal_seed, w->heal_ms, w->seed);
     note_slowest(&t->death_percent, &t->death_seed, w->death_percent, w->seed);
 }
 
 static void report(const struct settings *s, const struct world *w) {
-    if (w->has_failed)
+    if (w->verdict.has_failed)
         printf("seed %" PRIu64 " FAILED: %s\n  again: gossip-sim --seed %" PRIu64 "%s%s%s\n",
-               w->seed, w->failure, w->seed, w->is_calm ? " --calm 10" : "",
+               w->seed, w->verdict.failure, w->seed, w->is_calm ? " --calm 10" : "",
                s->plant ? " --plant " : "", s->plant ? s->plant : "");
     if (s->first == s->last)
         printf("seed %" PRIu64 " digest %016" PRIx64 " simulated %.1f s, %zu faults, %zu "
@@ -133,7 +120,7 @@ int main(int argc, char **argv) {
             world_storm(w, seed, s.is_verbose);
         add(&totals, w);
         report(&s, w);
-        if (w->has_failed && !s.goes_on)
+        if (w->verdict.has_failed && !s.goes_on)
             break;
     }
     sum_up(&s, &totals);

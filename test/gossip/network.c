@@ -6,7 +6,7 @@ static bool has_luck(struct world *w, uint64_t percent) {
 
 static void post(struct world *w, const struct mail *mail, uint64_t delay_ms) {
     if (w->mail_count == MAILS_MAX) {
-        world_fail(w, "too many datagrams");
+        verdict_fail(&w->verdict, "too many datagrams");
         return;
     }
     struct mail *posted = &w->mails[w->mail_count++];
@@ -96,7 +96,7 @@ void network_deliver(struct world *w) {
     for (size_t i = 0; i < w->node_count; i++)
         if (!node_is_paused(w, &w->nodes[i]))
             w->nodes[i].queued = 0;
-    while (!w->has_failed && (at = first_due(w)) < MAILS_MAX) {
+    while (!w->verdict.has_failed && (at = first_due(w)) < MAILS_MAX) {
         struct mail mail = w->mails[at];
         if (w->mail_count - 1 != at)
             w->mails[at] = w->mails[w->mail_count - 1];

@@ -45,7 +45,7 @@ static void take(struct world *w, struct node *n) {
 void node_step(struct world *w, struct node *n, struct gossip_event event) {
     event.now_ms = local_ms(w, n);
     if (gossip_step(n->g, &event) == STATUS_OVERLOAD)
-        world_fail(w, "node-%zu is overloaded by one event", n->place);
+        verdict_fail(&w->verdict, "node-%zu is overloaded by one event", n->place);
     take(w, n);
     check_knowledge(w, n);
 }

@@ -1,26 +1,5 @@
 #include "gossip/world.h"
 
-#include <stdarg.h>
-
-void world_fail(struct world *w, const char *format, ...) {
-    if (w->has_failed)
-        return;
-    w->has_failed = true;
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(w->failure, sizeof w->failure, format, args); /* cut is good enough */
-    va_end(args);
-    LOG(w, "FAILED: %s", w->failure);
-}
-
-static uint64_t between(struct world *w, uint64_t low, uint64_t high) {
-    return sim_random_between(&w->faults, low, high);
-}
-
-static uint64_t one_in(struct world *w, uint64_t n, uint64_t value) {
-    return sim_random_below(&w->faults, n) == 0 ? value : 0;
-}
-
 /* ---- Time ------------------------------------------------------------------------------------ */
 
 static uint64_t next_ms(const struct world *w) {
@@ -46,7 +25,7 @@ static void wake_nodes(struct world *w) {
 }
 
 void world_run(struct world *w, uint64_t end_ms, bool (*is_done)(struct world *w)) {
-    while (!w->has_failed && w->now_ms < end_ms && (!is_done || !is_done(w))) {
+    while (!w->verdict.has_failed && w->now_ms < end_ms && (!is_done || !is_done(w))) {
         uint64_t next = next_ms(w);
         next = next < end_ms ? next : end_ms;
         w->now_ms = next > w->now_ms ? next : w->now_ms;
@@ -70,21 +49,24 @@ static void clear(struct world *w, uint64_t seed, bool is_verbose) {
 }
 
 static void make_nodes(struct world *w, bool counts_starts, uint64_t drift_ppm) {
+    struct sim_random *r = &w->faults;
     for (size_t i = 0; i < w->node_count; i++) {
         struct node *n = &w->nodes[i];
         *n = (struct node){.place = i,
                            .counts_starts = counts_starts,
                            .due_ms = UINT64_MAX,
-                           .rate_ppm = between(w, 1000000 - drift_ppm, 1000000 + drift_ppm)};
+                           .rate_ppm =
+                               sim_random_between(r, 1000000 - drift_ppm, 1000000 + drift_ppm)};
         node_wipe(w, n);
         node_move(w, n);
     }
 }
 
 static void make_links(struct world *w, uint64_t latency_max_ms) {
+    struct sim_random *r = &w->faults;
     for (size_t i = 0; i < w->node_count; i++)
         for (size_t j = 0; j <= i; j++)
-            w->latency_ms[i][j] = w->latency_ms[j][i] = between(w, 1, latency_max_ms);
+            w->latency_ms[i][j] = w->latency_ms[j][i] = sim_random_between(r, 1, latency_max_ms);
 }
 
 static void end(struct world *w) {
@@ -95,20 +77,21 @@ static void end(struct world *w) {
 /* ---- A storm --------------------------------------------------------------------------------- */
 
 static void choose_storm(struct world *w) {
-    w->node_count = between(w, 2, 9);
-    w->tick_ms = one_in(w, 2, 1) ? 100 : 200;
-    w->loss = one_in(w, 2, between(w, 1, 30));
-    w->duplication = one_in(w, 2, between(w, 1, 20));
-    w->replays = one_in(w, 2, between(w, 1, 20));
-    w->has_dns = one_in(w, 2, 1);
-    w->has_restarts = one_in(w, 3, 1) == 0;
+    struct sim_random *r = &w->faults;
+    w->node_count = sim_random_between(r, 2, 9);
+    w->tick_ms = sim_random_one_in(r, 2, 1) ? 100 : 200;
+    w->loss = sim_random_one_in(r, 2, sim_random_between(r, 1, 30));
+    w->duplication = sim_random_one_in(r, 2, sim_random_between(r, 1, 20));
+    w->replays = sim_random_one_in(r, 2, sim_random_between(r, 1, 20));
+    w->has_dns = sim_random_one_in(r, 2, 1);
+    w->has_restarts = sim_random_one_in(r, 3, 1) == 0;
     w->has_faults = true;
-    w->pace_ms = between(w, 200, one_in(w, 2, 1) ? 5000 : 60000);
+    w->pace_ms = sim_random_between(r, 200, sim_random_one_in(r, 2, 1) ? 5000 : 60000);
     w->next_fault_ms = w->pace_ms;
-    bool counts_starts = one_in(w, 2, 1);
+    bool counts_starts = sim_random_one_in(r, 2, 1);
     if (!counts_starts) /* else what a former life said is newer than what this one says */
         w->replays = 0;
-    make_nodes(w, counts_starts, one_in(w, 2, 50000));
+    make_nodes(w, counts_starts, sim_random_one_in(r, 2, 50000));
     make_links(w, w->tick_ms == 100 ? 30 : 150);
 }
 
@@ -117,10 +100,10 @@ static void heal(struct world *w) {
     faults_end(w);
     world_run(w, end_ms + HEAL_MS_MAX, check_is_healed);
     w->heal_ms = w->now_ms - end_ms;
-    if (w->has_failed || check_is_healed(w))
+    if (w->verdict.has_failed || check_is_healed(w))
         return;
     check_tell(w);
-    world_fail(w, "not all see all %d s after the faults", HEAL_MS_MAX / 1000);
+    verdict_fail(&w->verdict, "not all see all %d s after the faults", HEAL_MS_MAX / 1000);
 }
 
 /* Without loss, as the bound is for a network that loses little; ten minutes are for who has doubts
@@ -128,10 +111,10 @@ static void heal(struct world *w) {
 static void rest(struct world *w) {
     w->loss = 0;
     world_run(w, w->now_ms + 600000, check_is_rested);
-    if (w->has_failed || check_is_rested(w))
+    if (w->verdict.has_failed || check_is_rested(w))
         return;
     check_tell(w);
-    world_fail(w, "ghosts or doubts ten minutes after the faults");
+    verdict_fail(&w->verdict, "ghosts or doubts ten minutes after the faults");
 }
 
 static void kill_one(struct world *w) {
@@ -145,9 +128,9 @@ static void kill_one(struct world *w) {
     node_stop(w, n);
     world_run(w, start_ms + bound_ms, check_is_dead_everywhere);
     w->death_percent = (w->now_ms - start_ms) * 100 / bound_ms;
-    if (!w->has_failed && !check_is_dead_everywhere(w))
-        world_fail(w, "a killed member is not dead everywhere after %llu ms",
-                   (unsigned long long)bound_ms);
+    if (!w->verdict.has_failed && !check_is_dead_everywhere(w))
+        verdict_fail(&w->verdict, "a killed member is not dead everywhere after %llu ms",
+                     (unsigned long long)bound_ms);
     world_run(w, w->now_ms + 60000, NULL);
 }
 
@@ -158,12 +141,12 @@ void world_storm(struct world *w, uint64_t seed, bool is_verbose) {
         (unsigned long long)w->loss);
     for (size_t i = 0; i < w->node_count; i++)
         node_start(w, &w->nodes[i]);
-    world_run(w, between(w, 1, 30) * w->pace_ms, NULL);
-    if (!w->has_failed)
+    world_run(w, sim_random_between(&w->faults, 1, 30) * w->pace_ms, NULL);
+    if (!w->verdict.has_failed)
         heal(w);
-    if (!w->has_failed)
+    if (!w->verdict.has_failed)
         rest(w);
-    if (!w->has_failed)
+    if (!w->verdict.has_failed)
         kill_one(w);
     end(w);
 }
@@ -177,7 +160,7 @@ void world_calm(struct world *w, uint64_t seed, uint64_t hours, bool is_verbose)
     w->tick_ms = seed % 2 == 0 ? 100 : 200;
     w->loss = 5;
     w->replays = w->duplication = 2;
-    w->forgeries = one_in(w, 2, 1);
+    w->forgeries = sim_random_one_in(&w->faults, 2, 1);
     make_nodes(w, true, 50000);
     make_links(w, w->tick_ms == 100 ? 20 : 150);
     for (size_t i = 0; i < w->node_count; i++)

@@ -11,6 +11,7 @@
 
 #include "gossip/gossip.h"
 #include "sim/random.h"
+#include "sim/verdict.h"
 
 #include <stdio.h>
 
@@ -87,8 +88,7 @@ struct world {
     uint64_t heal_ms;       /* how long it took */
     uint64_t death_percent; /* of the bound: how long it took */
     double bytes_per_s;     /* of the busiest node in its busier direction */
-    bool has_failed;
-    char failure[256];
+    struct verdict verdict;
 
     /* Last: they are large, and need not be cleared. */
     struct mail mails[MAILS_MAX];
@@ -107,7 +107,6 @@ struct world {
 /* ---- world.c ---- */
 void world_storm(struct world *w, uint64_t seed, bool is_verbose);
 void world_calm(struct world *w, uint64_t seed, uint64_t hours, bool is_verbose);
-void world_fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Lets time pass up to `end_ms`, or until `is_done`, if it is not NULL. */
 void world_run(struct world *w, uint64_t end_ms, bool (*is_done)(struct world *w));
 

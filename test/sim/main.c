@@ -1,7 +1,7 @@
 /* phalanx-sim: simulated clusters, a seed each. */
 #include "sim/minimise.h"
 #include "sim/plants.h"
-#include "sim/seed_range.h"
+#include "sim/usage.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -37,7 +37,8 @@ struct totals {
     uint64_t cpu_us[64];
 };
 
-static const char usage[] =
+static const struct usage usage = {
+    "phalanx-sim",
     "usage: phalanx-sim [--seed N | --seeds A..B] [--nodes N] [--jobs N] [--verbose] [--blind]\n"
     "                   [--minimise] [--go-on] [--plant NAME]\n"
     "  --seed N      one run: the same seed gives the same run, to the last bit\n"
@@ -48,24 +49,8 @@ static const char usage[] =
     "  --blind       only the checkers that see what a user could\n"
     "  --minimise    leave out faults while the run still fails\n"
     "  --go-on       do not stop at a failure\n"
-    "  --plant NAME  with that bug (in phalanx-sim-planted); `list` names them\n";
-
-static _Noreturn void refuse(const char *what) {
-    fprintf(stderr, "phalanx-sim: %s\n%s", what, usage);
-    exit(2);
-}
-
-static uint64_t number_of(const char *text) {
-    uint64_t number = 0;
-    if (!seed_number_parse(text, &number))
-        refuse("not a number");
-    return number;
-}
-
-static void take_range(struct settings *s, const char *text) {
-    if (!seed_range_parse(text, &s->first, &s->last))
-        refuse("--seeds takes A..B");
-}
+    "  --plant NAME  with that bug (in phalanx-sim-planted); `list` names them\n",
+};
 
 static struct settings settings_of(int argc, char **argv) {
     static const struct option options[] = {
@@ -79,19 +64,19 @@ static struct settings settings_of(int argc, char **argv) {
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
         switch (option) {
-        case 's': s.first = s.last = number_of(optarg); break;
-        case 'r': take_range(&s, optarg); break;
-        case 'n': s.options.node_count = (size_t)number_of(optarg); break;
-        case 'j': s.jobs = number_of(optarg); break;
+        case 's': s.first = s.last = usage_number(&usage, optarg); break;
+        case 'r': usage_range(&usage, optarg, &s.first, &s.last); break;
+        case 'n': s.options.node_count = (size_t)usage_number(&usage, optarg); break;
+        case 'j': s.jobs = usage_number(&usage, optarg); break;
         case 'v': s.options.is_verbose = true; break;
         case 'b': s.options.is_blind = true; break;
         case 'm': s.is_minimising = true; break;
         case 'g': s.goes_on = true; break;
         case 'p': s.plant = optarg; break;
-        default: refuse("what is that?");
+        default: usage_refuse(&usage, "what is that?");
         }
     if (s.options.node_count > SIM_NODES_MAX || s.jobs < 1 || s.jobs > 64 || optind != argc)
-        refuse("out of range");
+        usage_refuse(&usage, "out of range");
     return s;
 }
 
@@ -150,7 +135,7 @@ static void run_jobs(const struct settings *s, struct totals *totals) {
     for (uint64_t job = 1; job < s->jobs; job++) {
         pid_t child = fork();
         if (child < 0)
-            refuse("no more processes");
+            usage_refuse(&usage, "no more processes");
         if (child == 0) {
             run_job(s, totals, job);
             exit(0);
@@ -198,7 +183,7 @@ int main(int argc, char **argv) {
     struct totals *totals =
         mmap(NULL, sizeof *totals, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (totals == MAP_FAILED)
-        refuse("no memory");
+        usage_refuse(&usage, "no memory");
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     fflush(stdout);
     run_jobs(&s, totals);

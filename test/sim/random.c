@@ -22,6 +22,10 @@ uint64_t sim_random_between(struct sim_random *random, uint64_t low, uint64_t hi
     return low + sim_random_below(random, high - low + 1);
 }
 
+uint64_t sim_random_one_in(struct sim_random *random, uint64_t n, uint64_t value) {
+    return sim_random_below(random, n) == 0 ? value : 0;
+}
+
 bool sim_random_percent(struct sim_random *random, uint64_t percent) {
     return sim_random_below(random, 100) < percent;
 }

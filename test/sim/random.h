@@ -25,6 +25,8 @@ uint64_t sim_random_below(struct sim_random *random, uint64_t bound);
 
 /* low .. high, both included. */
 uint64_t sim_random_between(struct sim_random *random, uint64_t low, uint64_t high);
+/* Once in `n` times `value`, else 0. */
+uint64_t sim_random_one_in(struct sim_random *random, uint64_t n, uint64_t value);
 bool sim_random_percent(struct sim_random *random, uint64_t percent);
 bool sim_random_ppm(struct sim_random *random, uint64_t parts_per_million);
 
