@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include "deadline.h"
 #include "log.h"
 #include "server/wiring.h"
 #include "version.h"
@@ -242,10 +243,6 @@ static void tend(struct server *s) {
         forwarder_warm(s->forwarder, mesh_address(s->mesh, turn_leader(s->turn)));
     founder_tend(s);
     steward_tend(s);
-}
-
-static uint64_t earliest(uint64_t a, uint64_t b) {
-    return a < b ? a : b;
 }
 
 static uint64_t next_deadline_ms(const struct server *s) {

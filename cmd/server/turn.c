@@ -1,5 +1,6 @@
 #include "server/turn.h"
 
+#include "deadline.h"
 #include "server/parts.h"
 
 #include <stdio.h>
@@ -224,10 +225,6 @@ void turn_run(struct turn *t, uint64_t now_ms, struct turn_events *events) {
     turn__order_watch(t);
     approach_end(t);
     turn__publish(t);
-}
-
-static uint64_t earliest(uint64_t a, uint64_t b) {
-    return a < b ? a : b;
 }
 
 /* A step after the last raft_ready(), such as a request resumed, may have left something to do. */

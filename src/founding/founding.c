@@ -1,5 +1,6 @@
 #include "founding/machine.h"
 
+#include "deadline.h"
 #include "mix.h"
 
 #include <stdlib.h>
@@ -423,5 +424,5 @@ uint64_t founding_deadline_ms(const struct founding *f) {
         return f->propose_ms;
     if (is_at_rest(f))
         return UINT64_MAX;
-    return f->act_ms < f->limit_ms ? f->act_ms : f->limit_ms;
+    return earliest(f->act_ms, f->limit_ms);
 }

@@ -24,6 +24,7 @@
 
 #include "founding/founding.h"
 #include "plant.h"
+#include "wire.h"
 
 /* In multiples of retry_ms; the door tells them. */
 #define SETTLE_RETRIES 2
@@ -261,6 +262,8 @@ void founding__recv_dead(struct founding *f, const struct founding_content *c);
 void founding__recv_left(struct founding *f, raft_id from);
 
 /* ---- message.c, record.c ---- */
+void founding__ballot_put(struct wire_writer *w, struct founding_ballot ballot);
+struct founding_ballot founding__ballot_get(struct wire_reader *r);
 /* N voters in the order of their identities, each with a name of its own. */
 bool founding__configuration_is_sound(const struct raft_configuration *configuration);
 size_t founding__content_encode(const struct founding_content *content,

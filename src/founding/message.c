@@ -1,15 +1,13 @@
 #include "founding/machine.h"
 
-#include "wire.h"
-
 #define FORMAT_VERSION 1
 
-static void put_ballot(struct wire_writer *w, struct founding_ballot ballot) {
+void founding__ballot_put(struct wire_writer *w, struct founding_ballot ballot) {
     wire_put_u32(w, ballot.round);
     wire_put_u64(w, ballot.leader);
 }
 
-static struct founding_ballot get_ballot(struct wire_reader *r) {
+struct founding_ballot founding__ballot_get(struct wire_reader *r) {
     struct founding_ballot ballot = {.round = wire_get_u32(r)};
     ballot.leader = wire_get_u64(r);
     return ballot;
@@ -22,8 +20,8 @@ size_t founding__content_encode(const struct founding_content *content,
     wire_put_u8(&w, (uint8_t)content->kind);
     wire_put_u64(&w, content->key.proposer);
     wire_put_u64(&w, content->key.number);
-    put_ballot(&w, content->ballot);
-    put_ballot(&w, content->accepted);
+    founding__ballot_put(&w, content->ballot);
+    founding__ballot_put(&w, content->accepted);
     wire_put_u8(&w, (uint8_t)content->value);
     wire_put_u8(&w, (uint8_t)content->reason);
     wire_put_u64(&w, content->floor);
@@ -120,8 +118,8 @@ enum status founding__content_decode(struct bytes bytes, struct founding_content
     uint8_t kind = wire_get_u8(&r);
     c.key.proposer = wire_get_u64(&r);
     c.key.number = wire_get_u64(&r);
-    c.ballot = get_ballot(&r);
-    c.accepted = get_ballot(&r);
+    c.ballot = founding__ballot_get(&r);
+    c.accepted = founding__ballot_get(&r);
     uint8_t value = wire_get_u8(&r), reason = wire_get_u8(&r);
     c.floor = wire_get_u64(&r);
     if (r.has_failed || version != FORMAT_VERSION || kind < FOUNDING_PROPOSE ||

@@ -1,27 +1,14 @@
 #include "founding/machine.h"
 
-#include "wire.h"
-
 #define FORMAT_VERSION 1
 #define FLAG_HELD 1
 #define FLAG_STARTED 2
 
-static void put_ballot(struct wire_writer *w, struct founding_ballot ballot) {
-    wire_put_u32(w, ballot.round);
-    wire_put_u64(w, ballot.leader);
-}
-
-static struct founding_ballot get_ballot(struct wire_reader *r) {
-    struct founding_ballot ballot = {.round = wire_get_u32(r)};
-    ballot.leader = wire_get_u64(r);
-    return ballot;
-}
-
 static void put_held(struct wire_writer *w, const struct founding_state *state) {
     wire_put_u64(w, state->key.proposer);
     wire_put_u64(w, state->key.number);
-    put_ballot(w, state->promised);
-    put_ballot(w, state->accepted);
+    founding__ballot_put(w, state->promised);
+    founding__ballot_put(w, state->accepted);
     wire_put_u8(w, (uint8_t)state->value);
     CHECK(!w->has_failed);
     w->len +=
@@ -57,8 +44,8 @@ static bool held_is_sound(const struct founding_state *state) {
 static bool get_held(struct wire_reader *r, struct founding_state *state) {
     state->key.proposer = wire_get_u64(r);
     state->key.number = wire_get_u64(r);
-    state->promised = get_ballot(r);
-    state->accepted = get_ballot(r);
+    state->promised = founding__ballot_get(r);
+    state->accepted = founding__ballot_get(r);
     uint8_t value = wire_get_u8(r);
     if (r->has_failed || value > VALUE_DROP)
         return false;

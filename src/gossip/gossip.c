@@ -1,5 +1,6 @@
 #include "gossip/machine.h"
 
+#include "deadline.h"
 #include "mix.h"
 
 #include <stdlib.h>
@@ -175,18 +176,14 @@ void gossip_advance(struct gossip *g) {
     g->change_count = 0;
 }
 
-static uint64_t earlier(uint64_t a_ms, uint64_t b_ms) {
-    return a_ms < b_ms ? a_ms : b_ms;
-}
-
 uint64_t gossip_deadline_ms(const struct gossip *g) {
     if (g->has_left)
         return UINT64_MAX;
-    uint64_t deadline_ms = earlier(gossip__age_deadline_ms(g), gossip__spread_deadline_ms(g));
-    deadline_ms = earlier(deadline_ms, g->sync_ms);
+    uint64_t deadline_ms = earliest(gossip__age_deadline_ms(g), gossip__spread_deadline_ms(g));
+    deadline_ms = earliest(deadline_ms, g->sync_ms);
     if (!g->is_leaving)
-        deadline_ms = earlier(deadline_ms, gossip__probe_deadline_ms(g));
-    return earlier(deadline_ms, gossip__search_deadline_ms(g));
+        deadline_ms = earliest(deadline_ms, gossip__probe_deadline_ms(g));
+    return earliest(deadline_ms, gossip__search_deadline_ms(g));
 }
 
 /* ---- What is known --------------------------------------------------------------------------- */

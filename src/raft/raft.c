@@ -1,5 +1,6 @@
 #include "raft/raft.h"
 
+#include "deadline.h"
 #include "raft/engine.h"
 
 #include <stdlib.h>
@@ -193,10 +194,6 @@ bool raft_has_work(const struct raft *r) {
         return true;
     return raft__next_batch(r, &batch) || raft__replication_is_due(r) || raft__read_is_due(r) ||
            raft__timeout_now_is_due(r);
-}
-
-static uint64_t earliest(uint64_t a, uint64_t b) {
-    return a < b ? a : b;
 }
 
 uint64_t raft_deadline_ms(const struct raft *r) {

@@ -1,5 +1,6 @@
 #include "rpc/codec.h"
 
+#include "rpc/codec_cluster.h"
 #include "version.h"
 
 #include "phalanx/v1/cluster.upb.h"
@@ -128,23 +129,13 @@ bool rpc__decode_empty(struct bytes body) {
 
 /* ---- Status -------------------------------------------------------------------------------- */
 
-static int32_t role_of(enum node_role role) {
-    switch (role) {
-    case NODE_FOLLOWER: return phalanx_v1_ROLE_FOLLOWER;
-    case NODE_CANDIDATE: return phalanx_v1_ROLE_CANDIDATE;
-    case NODE_LEADER: return phalanx_v1_ROLE_LEADER;
-    case NODE_LEARNER: return phalanx_v1_ROLE_LEARNER;
-    }
-    return phalanx_v1_ROLE_UNSPECIFIED;
-}
-
 static void fill_node(phalanx_v1_StatusResponse *to, const struct node_status *from) {
     phalanx_v1_StatusResponse_set_node_id(to, upb_StringView_FromString(from->name));
     phalanx_v1_StatusResponse_set_identity(to, from->identity);
     phalanx_v1_StatusResponse_set_cluster_id(to, from->cluster_id);
     phalanx_v1_StatusResponse_set_version(to, upb_StringView_FromString(PHALANX_VERSION));
     phalanx_v1_StatusResponse_set_commit(to, upb_StringView_FromString(PHALANX_COMMIT));
-    phalanx_v1_StatusResponse_set_role(to, role_of(from->role));
+    phalanx_v1_StatusResponse_set_role(to, rpc__role_number(from->role));
     phalanx_v1_StatusResponse_set_term(to, from->term);
     phalanx_v1_StatusResponse_set_leader_id(to, upb_StringView_FromString(from->leader_name));
     phalanx_v1_StatusResponse_set_leader_address(to,
