@@ -42,6 +42,7 @@ test_packages=(
     dnsmasq-base
     e2fsprogs
     iproute2
+    openssl
     procps
     prometheus
     python3

@@ -73,7 +73,34 @@ static bool add_server(struct cli_caller *caller, const char *address, size_t le
     return false;
 }
 
+/* False: a line on stderr says why not. */
+static bool use_tls(const struct cli_flags *flags) {
+    const struct rpc_tls tls = {
+        .certificate_path = flags->tls_cert,
+        .key_path = flags->tls_key,
+        .ca_path = flags->tls_ca,
+        .server_name = flags->tls_name,
+    };
+    const char *texts[] = {tls.certificate_path, tls.key_path, tls.ca_path, tls.server_name};
+    unsigned given = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        given |= (unsigned)(texts[i][0] != '\0') << i;
+    if (given == 0)
+        return true;
+    if ((given & 7) != 7) {
+        cli_error("TLS needs all of -tls-cert, -tls-key and -tls-ca");
+        return false;
+    }
+    char problem[RPC_PROBLEM_BYTES_MAX];
+    bool is_used = rpc_use_tls(&tls, problem) == STATUS_OK;
+    if (!is_used)
+        cli_error("TLS: %s", problem);
+    return is_used;
+}
+
 struct cli_caller *cli_caller_new(const struct cli_flags *flags) {
+    if (!use_tls(flags))
+        return NULL;
     struct cli_caller *caller = calloc(1, sizeof *caller);
     CHECK(caller != NULL);
     caller->timeout_ms = flags->timeout_ms;

@@ -9,7 +9,8 @@
 
 struct cli_caller;
 
-/* NULL: an address is not one; a line on stderr says which. */
+/* Once in a process. NULL: an address is not one, or TLS cannot be used; a line on stderr says why.
+ */
 struct cli_caller *cli_caller_new(const struct cli_flags *flags);
 void cli_caller_free(struct cli_caller *caller);
 

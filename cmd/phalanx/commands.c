@@ -8,7 +8,9 @@
 #define BIT(flag) CLI_FLAG_BIT(CLI_FLAG_##flag)
 
 /* Every command that asks a server. */
-#define ASKING (BIT(ADDR) | BIT(TIMEOUT) | BIT(OUTPUT))
+#define ASKING \
+    (BIT(ADDR) | BIT(TIMEOUT) | BIT(OUTPUT) | BIT(TLS_CERT) | BIT(TLS_KEY) | BIT(TLS_CA) | \
+     BIT(TLS_NAME))
 #define WRITING (ASKING | BIT(PREV_REVISION) | BIT(REQUEST_ID) | BIT(HEX) | BIT(BASE64))
 /* Nodes and how to name them; shared by the commands that change the cluster. */
 #define NODE_NAMES \

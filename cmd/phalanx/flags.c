@@ -68,6 +68,28 @@ static const char *set_addresses(struct cli_flags *flags, const char *text) {
     return text[0] != '\0' ? NULL : "host:port[,host:port...]";
 }
 
+static const char *set_path(const char **path, const char *text) {
+    *path = text;
+    return text[0] != '\0' ? NULL : "a file";
+}
+
+static const char *set_tls_cert(struct cli_flags *flags, const char *text) {
+    return set_path(&flags->tls_cert, text);
+}
+
+static const char *set_tls_key(struct cli_flags *flags, const char *text) {
+    return set_path(&flags->tls_key, text);
+}
+
+static const char *set_tls_ca(struct cli_flags *flags, const char *text) {
+    return set_path(&flags->tls_ca, text);
+}
+
+static const char *set_tls_name(struct cli_flags *flags, const char *text) {
+    flags->tls_name = text;
+    return text[0] != '\0' ? NULL : "a name";
+}
+
 static const char *set_output(struct cli_flags *flags, const char *text) {
     flags->is_json = strcmp(text, "json") == 0;
     return flags->is_json || strcmp(text, "text") == 0 ? NULL : "text or json";
@@ -168,6 +190,15 @@ static const struct {
     [CLI_FLAG_ADDR] = {{"addr", "HOST:PORT[,...]", NULL,
                         "servers to ask (PHALANX_ADDR; default " ADDRESS_DEFAULT ")"},
                        set_addresses},
+    [CLI_FLAG_TLS_CERT] = {{"tls-cert", "FILE", NULL, "our certificate, PEM (PHALANX_TLS_CERT)"},
+                           set_tls_cert},
+    [CLI_FLAG_TLS_KEY] = {{"tls-key", "FILE", NULL, "its private key (PHALANX_TLS_KEY)"},
+                          set_tls_key},
+    [CLI_FLAG_TLS_CA] = {{"tls-ca", "FILE", NULL, "who signed the servers' (PHALANX_TLS_CA)"},
+                         set_tls_ca},
+    [CLI_FLAG_TLS_NAME] = {{"tls-name", "NAME", NULL,
+                            "name in the servers' certificates (PHALANX_TLS_NAME; default: host)"},
+                           set_tls_name},
     [CLI_FLAG_OUTPUT] = {{"o", "FORMAT", "text json", "output: text (default) or json"},
                          set_output},
     [CLI_FLAG_TIMEOUT] = {{"timeout", "TIME", NULL, "how long to try, retries included (5s)"},
@@ -246,10 +277,18 @@ static bool parse_flag(struct parser *p, const char *word) {
     return true;
 }
 
+static const char *variable_or(const char *name, const char *fallback) {
+    const char *text = getenv(name);
+    return text != NULL && text[0] != '\0' ? text : fallback;
+}
+
 static struct cli_flags defaults(void) {
-    const char *addresses = getenv("PHALANX_ADDR");
     return (struct cli_flags){
-        .addresses = addresses != NULL && addresses[0] != '\0' ? addresses : ADDRESS_DEFAULT,
+        .addresses = variable_or("PHALANX_ADDR", ADDRESS_DEFAULT),
+        .tls_cert = variable_or("PHALANX_TLS_CERT", ""),
+        .tls_key = variable_or("PHALANX_TLS_KEY", ""),
+        .tls_ca = variable_or("PHALANX_TLS_CA", ""),
+        .tls_name = variable_or("PHALANX_TLS_NAME", ""),
         .timeout_ms = TIMEOUT_MS_DEFAULT,
     };
 }

@@ -11,6 +11,10 @@
 
 enum cli_flag {
     CLI_FLAG_ADDR,
+    CLI_FLAG_TLS_CERT,
+    CLI_FLAG_TLS_KEY,
+    CLI_FLAG_TLS_CA,
+    CLI_FLAG_TLS_NAME,
     CLI_FLAG_OUTPUT,
     CLI_FLAG_TIMEOUT,
     CLI_FLAG_CONSISTENCY,
@@ -34,6 +38,10 @@ enum cli_flag {
 struct cli_flags {
     unsigned given; /* set of those on the command line; the others have their defaults */
     const char *addresses;
+    const char *tls_cert; /* paths; all three, or all empty: in the clear */
+    const char *tls_key;
+    const char *tls_ca;
+    const char *tls_name; /* or empty */
     bool is_json;
     uint64_t timeout_ms;
     bool is_stale;

@@ -45,7 +45,8 @@ void cli_help_print(const struct cli_command *command, const char *word) {
     if (word != NULL)
         return;
     printf("\n`phalanx help COMMAND` tells the flags. All that ask a server take -addr\n"
-           "HOST:PORT[,...] (or PHALANX_ADDR; default 127.0.0.1:9000), -timeout, -o text|json.\n"
+           "HOST:PORT[,...] (or PHALANX_ADDR; default 127.0.0.1:9000), -timeout, -o text|json,\n"
+           "and -tls-cert, -tls-key, -tls-ca and -tls-name (or PHALANX_TLS_CERT and so on).\n"
            "\n"
            "Exit codes: 0 ok, 1 error, 2 usage, 3 no such key or node, 4 unavailable and not "
            "applied,\n"

@@ -392,12 +392,29 @@ static bool run_once(const struct settings *settings, int *ret_exit_status) {
     return is_to_repeat;
 }
 
+static enum status use_tls(const struct settings *settings) {
+    const struct rpc_tls tls = {
+        .certificate_path = settings->tls_certificate,
+        .key_path = settings->tls_key,
+        .ca_path = settings->tls_ca,
+        .server_name = settings->tls_name,
+    };
+    char problem[RPC_PROBLEM_BYTES_MAX];
+    if (!settings_has_tls(settings))
+        return STATUS_OK;
+    enum status status = rpc_use_tls(&tls, problem);
+    if (status != STATUS_OK)
+        log_error("cannot use TLS", log_text("problem", problem));
+    return status;
+}
+
 int server_run(const struct settings *settings) {
-    int exit_status;
+    int exit_status = EXIT_FAILURE;
     block_signals();
     rpc_init();
-    while (run_once(settings, &exit_status))
-        continue;
+    if (use_tls(settings) == STATUS_OK)
+        while (run_once(settings, &exit_status))
+            continue;
     rpc_shutdown();
     return exit_status;
 }

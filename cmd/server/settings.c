@@ -274,6 +274,28 @@ static enum status check_expect(const struct given *given, const struct settings
     return error_end(&w);
 }
 
+/* With a part of it, somebody believes to be protected who is not. */
+static enum status check_tls(const struct given *given, const struct settings *settings,
+                             char *error) {
+    const struct {
+        enum setting_id id;
+        bool is_given;
+    } files[] = {{SETTING_TLS_CERT, settings->tls_certificate[0] != '\0'},
+                 {SETTING_TLS_KEY, settings->tls_key[0] != '\0'},
+                 {SETTING_TLS_CA, settings->tls_ca[0] != '\0'},
+                 {SETTING_TLS_NAME, settings->tls_name[0] != '\0'}};
+    bool is_whole = files[0].is_given && files[1].is_given && files[2].is_given;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (!files[i].is_given || is_whole)
+            continue;
+        struct text_writer w = error_begin(error);
+        put_refused(&w, given, files[i].id);
+        text_put(&w, "given together with TLS_CERT, TLS_KEY and TLS_CA");
+        return error_end(&w);
+    }
+    return STATUS_OK;
+}
+
 /* Moved, or copied: only the operator knows which. */
 static enum status check_orders(const struct given *given, const struct settings *settings,
                                 char *error) {
@@ -297,6 +319,8 @@ static enum status read_settings(const struct settings_source *source, struct gi
         settings__peers_complete(&settings);
         status = check_expect(given, &settings, error);
     }
+    if (status == STATUS_OK)
+        status = check_tls(given, &settings, error);
     if (status == STATUS_OK)
         status = check_orders(given, &settings, error);
     if (status != STATUS_OK)

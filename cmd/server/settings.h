@@ -52,6 +52,12 @@ struct settings {
     uint64_t bind_port;
     char gossip_keys[SETTINGS_KEYS_BYTES_MAX]; /* the first seals, all open; empty: unsealed */
 
+    /* TLS: all three files, or none and everything is in the clear (rpc.h). */
+    char tls_certificate[SETTINGS_PATH_BYTES_MAX];
+    char tls_key[SETTINGS_PATH_BYTES_MAX];
+    char tls_ca[SETTINGS_PATH_BYTES_MAX];
+    char tls_name[NAME_BYTES_MAX]; /* that every node's certificate carries; or empty */
+
     /* What a leader does by itself (autopilot.h). */
     bool autopilot_joins;    /* takes in blank nodes, and promotes those that are expected */
     bool autopilot_replaces; /* a voter that has been dead for so long */
@@ -100,6 +106,10 @@ bool settings_has_gossip(const struct settings *s);
 /* Whether they are looked for on this host only, where each node needs a port of its own: nothing
  * says where else they are. */
 bool settings_gossips_here(const struct settings *s);
+
+static inline bool settings_has_tls(const struct settings *s) {
+    return s->tls_certificate[0] != '\0';
+}
 
 /* The rule of thumb: an election waits for at least four heartbeats. Less is allowed. */
 static inline bool settings_has_calm_elections(const struct settings *s) {

@@ -125,7 +125,7 @@ void settings_log(const struct settings *s) {
              log_text("debug_addr", s->debug_address), log_u64("tick_ms", s->tick_ms),
              log_u64("election_ms", settings_election_ms(s)),
              log_u64("heartbeat_ms", settings_heartbeat_ms(s)),
-             log_bool("lease_reads", s->uses_lease_reads));
+             log_bool("lease_reads", s->uses_lease_reads), log_bool("tls", settings_has_tls(s)));
     if (!settings_has_calm_elections(s))
         log_warn("ELECTION is less than four times HEARTBEAT",
                  log_u64("election_ticks", s->election_ticks),

@@ -1,5 +1,7 @@
 #include "rpc/server.h"
 
+#include "rpc/credentials.h"
+
 #include <grpc/byte_buffer_reader.h>
 #include <string.h>
 
@@ -205,5 +207,12 @@ bool rpc__refuse_if_draining(struct rpc_call *call) {
     if (!atomic_load_explicit(&call->queue->server->is_draining, memory_order_relaxed))
         return false;
     rpc__call_refuse(call, GRPC_STATUS_UNAVAILABLE, "the server is stopping");
+    return true;
+}
+
+bool rpc__refuse_if_no_node(struct rpc_call *call) {
+    if (rpc__credentials_is_node(call->grpc))
+        return false;
+    rpc__call_refuse(call, GRPC_STATUS_PERMISSION_DENIED, "its certificate does not name a node");
     return true;
 }

@@ -2,8 +2,8 @@
 
 #include "bounds.h"
 #include "check.h"
+#include "rpc/credentials.h"
 
-#include <grpc/grpc_security.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,11 +70,16 @@ grpc_channel *rpc__channel_new(const char *address, const struct rpc__channel_co
         /* A proxy that the environment names is not meant for us. */
         integer_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
         integer_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
+        /* The last: only where there is a name. */
+        {.type = GRPC_ARG_STRING, .key = (char *)GRPC_SSL_TARGET_NAME_OVERRIDE_ARG},
     };
-    grpc_channel_args channel_args = {.num_args = sizeof args / sizeof args[0], .args = args};
+    size_t count = sizeof args / sizeof args[0];
+    const char *name = rpc__credentials_server_name();
+    args[count - 1].value.string = (char *)name;
+    grpc_channel_args channel_args = {.num_args = name != NULL ? count : count - 1, .args = args};
     char target[3 * ADDRESS_BYTES_MAX + 8];
     target_of(address, target);
-    grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
+    grpc_channel_credentials *credentials = rpc__channel_credentials_new();
     grpc_channel *channel = grpc_channel_create(target, credentials, &channel_args);
     grpc_channel_credentials_release(credentials);
     CHECK(channel != NULL);

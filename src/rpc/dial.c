@@ -1,4 +1,5 @@
 /* Links that we dial: one at a time, opened again and again. */
+#include "log.h"
 #include "rpc/channel.h"
 #include "rpc/link.h"
 
@@ -27,6 +28,7 @@ struct rpc_dial {
     grpc_channel *channel;
     struct rpc_link *link; /* NULL: pausing */
     unsigned pause_ms;
+    bool has_told; /* that it is refused */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -97,10 +99,25 @@ static void pause_a_little(struct rpc_dial *dial, bool was_good) {
     rpc__timer_set(dial->queue, &dial->timer, dial->pause_ms);
 }
 
+/* Once, until it is let in. */
+static void tell_refusal(struct rpc_dial *dial, const struct rpc_link *link) {
+    bool is_refused = link->code == GRPC_STATUS_PERMISSION_DENIED;
+    char address[ADDRESS_BYTES_MAX];
+    pthread_mutex_lock(&dial->lock);
+    snprintf(address, sizeof address, "%s", dial->address);
+    pthread_mutex_unlock(&dial->lock);
+    if (is_refused && !dial->has_told)
+        log_warn("a node does not let this one in", log_text("address", address),
+                 log_bytes("reason", bytes_of(GRPC_SLICE_START_PTR(link->detail),
+                                              GRPC_SLICE_LENGTH(link->detail))));
+    dial->has_told = is_refused;
+}
+
 void rpc__dial_over(struct rpc_link *link) {
     struct rpc_dial *dial = link->dial;
     CHECK(dial->link == link);
     dial->link = NULL;
+    tell_refusal(dial, link);
     pause_a_little(dial, atomic_load(&link->is_known));
     go_on(dial);
 }

@@ -78,7 +78,7 @@ void rpc__exchange_on_call(struct rpc_call *call) {
         rpc__call_refuse(call, GRPC_STATUS_UNIMPLEMENTED, "this server has no peers");
         return;
     }
-    if (rpc__refuse_if_draining(call))
+    if (rpc__refuse_if_draining(call) || rpc__refuse_if_no_node(call))
         return;
     struct rpc_link *link = rpc__link_new(call->queue, call->grpc);
     if (!enter(&server->links, link)) {

@@ -190,7 +190,7 @@ void rpc__install_on_call(struct rpc_call *call) {
         rpc__call_refuse(call, GRPC_STATUS_UNIMPLEMENTED, "this server has no peers");
         return;
     }
-    if (rpc__refuse_if_draining(call))
+    if (rpc__refuse_if_draining(call) || rpc__refuse_if_no_node(call))
         return;
     if (atomic_fetch_add(&server->installs, 1) >= RPC__INSTALLS_MAX) {
         atomic_fetch_sub(&server->installs, 1);

@@ -1,4 +1,5 @@
 /* The gRPC core as a library of this process. */
+#include "rpc/credentials.h"
 #include "rpc/server.h"
 
 #include <dlfcn.h>
@@ -41,6 +42,7 @@ void rpc_init(void) {
 }
 
 void rpc_shutdown(void) {
+    rpc__credentials_close();
     grpc_shutdown_blocking(); /* so that nothing of it runs while the process ends */
     rpc__accept_close();
 }

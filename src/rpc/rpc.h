@@ -22,6 +22,32 @@
 void rpc_init(void);
 void rpc_shutdown(void);
 
+/* ---- TLS -----------------------------------------------------------------------------------
+ *
+ * Everything is in the clear unless this process is told who it is. Then all its servers and
+ * channels speak TLS (1.2 or later), both sides show a certificate of one authority, and who has
+ * none is turned away before any call. A holder of such a certificate is a client; whether it is
+ * also taken for a node is for `server_name` to say. */
+
+#define RPC_PROBLEM_BYTES_MAX ((size_t)512)
+
+/* Paths of files in PEM. They are watched: what is renewed there is used by new connections. */
+struct rpc_tls {
+    const char *certificate_path; /* this process's own, with those between it and the authority */
+    const char *key_path;
+    const char *ca_path; /* whoever signs certificates for nodes and clients */
+    /* A DNS name that the certificate of every node carries, whatever its address: servers are
+     * known by it, and only who carries it may join or speak as a node. Empty: a server is known by
+     * the host that was dialled, and every certificate may be a node's. */
+    const char *server_name;
+};
+
+/* After rpc_init(), before the first server and channel.
+ *
+ * STATUS_INVALID  a file is not what it should be: one line in `ret_problem`. */
+MUST_USE enum status rpc_use_tls(const struct rpc_tls *tls,
+                                 char ret_problem[static RPC_PROBLEM_BYTES_MAX]);
+
 /* ---- Outcomes ------------------------------------------------------------------------------ */
 
 /* The gRPC status codes, so that callers can tell them apart. Values are gRPC's. */

@@ -1,9 +1,9 @@
 #include "rpc/server.h"
 
 #include "rpc/address.h"
+#include "rpc/credentials.h"
 #include "rpc/reflection_index.h"
 
-#include <grpc/grpc_security.h>
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
 #include <stdlib.h>
@@ -108,9 +108,9 @@ static void register_methods(struct rpc_server *server) {
 }
 
 static enum status bind_address(struct rpc_server *server, const char *address) {
-    grpc_server_credentials *plain = grpc_insecure_server_credentials_create();
-    server->port = grpc_server_add_http2_port(server->grpc, address, plain);
-    grpc_server_credentials_release(plain);
+    grpc_server_credentials *credentials = rpc__server_credentials_new();
+    server->port = grpc_server_add_http2_port(server->grpc, address, credentials);
+    grpc_server_credentials_release(credentials);
     return server->port > 0 ? STATUS_OK : STATUS_BUSY;
 }
 

@@ -3,6 +3,7 @@
  *   server.c   lifecycle: bind, start, drain, free
  *   queue.c    completion queues: their threads, answers handed back, call objects to use again
  *   accept.c   connections accepted, whatever befalls
+ *   credentials.h  who this process is to others
  *   guard.c    memory watched: who eats it is closed, what is free is given back
  *   link.h     streams between nodes
  *   call.c     calls: armed, arrived, answered
@@ -327,6 +328,9 @@ bool rpc__refuse_if_crowded(struct rpc_call *call);
 
 /* UNAVAILABLE while the server stops; false: it does not. */
 bool rpc__refuse_if_draining(struct rpc_call *call);
+
+/* PERMISSION_DENIED when the caller's certificate is no node's; false: it is, or nobody has one. */
+bool rpc__refuse_if_no_node(struct rpc_call *call);
 
 /* Take gRPC's call out, to go on as a stream; the call object is free again. Queue's thread. */
 grpc_call *rpc__call_detach(struct rpc_call *call);

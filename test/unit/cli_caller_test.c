@@ -133,7 +133,12 @@ static struct cli_caller *caller_of(size_t count, uint64_t timeout_ms) {
     for (size_t i = 0; i < count; i++)
         len += (size_t)snprintf(addresses + len, sizeof addresses - len, "%s%s", i == 0 ? "" : ",",
                                 nodes[i].address);
-    struct cli_flags flags = {.addresses = addresses, .timeout_ms = timeout_ms};
+    struct cli_flags flags = {.addresses = addresses,
+                              .timeout_ms = timeout_ms,
+                              .tls_cert = "",
+                              .tls_key = "",
+                              .tls_ca = "",
+                              .tls_name = ""};
     struct cli_caller *caller = cli_caller_new(&flags);
     assert_non_null(caller);
     return caller;

@@ -161,6 +161,22 @@ static void the_address_comes_from_the_flag_then_the_environment_then_the_defaul
     unsetenv("PHALANX_ADDR");
 }
 
+static void certificates_come_from_flags_then_the_environment(void **state) {
+    (void)state;
+    struct parsed p;
+    assert_true(PARSE(&p, "get"));
+    assert_string_equal(p.flags.tls_cert, "");
+    setenv("PHALANX_TLS_CA", "ca.pem", 1);
+    setenv("PHALANX_TLS_NAME", "n", 1);
+    assert_true(PARSE(&p, "get", "-tls-cert", "c.pem", "--tls-key=k.pem", "-tls-name", "m"));
+    assert_string_equal(p.flags.tls_cert, "c.pem");
+    assert_string_equal(p.flags.tls_key, "k.pem");
+    assert_string_equal(p.flags.tls_ca, "ca.pem");
+    assert_string_equal(p.flags.tls_name, "m");
+    unsetenv("PHALANX_TLS_CA");
+    unsetenv("PHALANX_TLS_NAME");
+}
+
 static void commands_are_found_by_one_word_or_two(void **state) {
     (void)state;
     size_t named = 0;
@@ -213,6 +229,7 @@ int main(void) {
         cmocka_unit_test(a_request_id_is_two_numbers_from_one),
         cmocka_unit_test(choices_are_exactly_those),
         cmocka_unit_test(the_address_comes_from_the_flag_then_the_environment_then_the_default),
+        cmocka_unit_test(certificates_come_from_flags_then_the_environment),
         cmocka_unit_test(commands_are_found_by_one_word_or_two),
         cmocka_unit_test(usage_errors_exit_with_two_and_help_with_zero),
     };

@@ -608,6 +608,19 @@ static void refuses_malformed_lists_for_their_form(void **state) {
     }
 }
 
+static void takes_all_of_tls_or_nothing(void **state) {
+    (void)state;
+    assert_int_equal(parse_variables(), STATUS_OK);
+    assert_false(settings_has_tls(&settings));
+    assert_int_equal(PARSE("--tls-cert=c", "--tls-key=k", "--tls-ca=a", "--tls-name=n"), STATUS_OK);
+    assert_true(settings_has_tls(&settings));
+    assert_string_equal(settings.tls_name, "n");
+    assert_int_equal(PARSE("--tls-cert=c", "--tls-key=k"), STATUS_INVALID);
+    assert_non_null(strstr(error, "TLS_CA"));
+    assert_int_equal(PARSE("--tls-name=n"), STATUS_INVALID);
+    assert_non_null(strstr(error, "given together with TLS_CERT, TLS_KEY and TLS_CA"));
+}
+
 /* ---- Text ---------------------------------------------------------------------------------- */
 
 static void prints_settings_that_read_back_the_same(void **state) {
@@ -694,6 +707,7 @@ int main(void) {
         TEST(takes_orders_as_flags_only),
         TEST(refuses_orders_that_make_no_sense),
         TEST(refuses_malformed_lists_for_their_form),
+        TEST(takes_all_of_tls_or_nothing),
         TEST(prints_settings_that_read_back_the_same),
         TEST(explains_every_setting_within_100_columns),
     };

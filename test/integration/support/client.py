@@ -57,10 +57,15 @@ def _bytes(text):
 
 
 class Client:
-    """Keys and values are bytes or str. `metadata` holds the last call's trailing metadata."""
+    """Keys and values are bytes or str. `metadata` holds the last call's trailing metadata. In the
+    clear, or with grpcio's credentials to a server whose certificate carries `name`."""
 
-    def __init__(self, address):
-        self.channel = grpc.insecure_channel(address, _OPTIONS)
+    def __init__(self, address, credentials=None, name=None):
+        if credentials:
+            options = [*_OPTIONS, ("grpc.ssl_target_name_override", name)]
+            self.channel = grpc.secure_channel(address, credentials, options)
+        else:
+            self.channel = grpc.insecure_channel(address, _OPTIONS)
         self.metadata = {}
 
     def close(self):
