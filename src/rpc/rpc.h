@@ -264,8 +264,8 @@ struct rpc_upload_config {
     uint64_t bytes_per_second; /* no faster than this; 0: as fast as it goes */
 };
 
-/* Connects and sends the head. That it could not connect or was refused is told by the first write
- * and by rpc_upload_finish(), which ends every upload.
+/* Begins to connect and to send the head, and waits for neither. That it could not connect or was
+ * refused is told by the first write and by rpc_upload_finish(), which ends every upload.
  *
  * STATUS_INVALID    the address is not host:port.
  * STATUS_NO_MEMORY  nothing was made. */

@@ -101,8 +101,8 @@ static bool is_over(const struct rpc_upload *upload) {
     return upload->has_ended || upload->has_failed;
 }
 
-/* Takes `message`. */
-static enum status send(struct rpc_upload *upload, grpc_slice message, bool is_first) {
+/* Takes `message`; `is_sending` until it is through. */
+static void start_to_send(struct rpc_upload *upload, grpc_slice message, bool is_first) {
     grpc_byte_buffer *body = grpc_raw_byte_buffer_create(&message, 1);
     grpc_op ops[2];
     size_t count = 0;
@@ -111,10 +111,8 @@ static enum status send(struct rpc_upload *upload, grpc_slice message, bool is_f
     ops[count++] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = body};
     upload->is_sending = true;
     batch(upload, ops, count, &sent_tag);
-    wait_until_sent(upload);
-    grpc_byte_buffer_destroy(body);
+    grpc_byte_buffer_destroy(body); /* its slice has gone into the call */
     grpc_slice_unref(message);
-    return is_over(upload) ? STATUS_ABORTED : STATUS_OK;
 }
 
 /* ---- The door ------------------------------------------------------------------------------ */
@@ -145,9 +143,7 @@ enum status rpc_upload_new(const struct rpc_upload_config *config, struct rpc_up
     CHECK(upload->call != NULL);
     await_end(upload);
     upload->start = gpr_now(GPR_CLOCK_MONOTONIC);
-    /* That the other side has ended already is for the first write to tell. */
-    enum status status = send(upload, rpc__install_head_encode(&config->head), true);
-    CHECK(status == STATUS_OK || status == STATUS_ABORTED);
+    start_to_send(upload, rpc__install_head_encode(&config->head), true);
     *ret_upload = upload;
     return STATUS_OK;
 }
@@ -164,11 +160,14 @@ static void keep_pace(struct rpc_upload *upload) {
 }
 
 static enum status write_piece(struct rpc_upload *upload, struct bytes piece) {
+    wait_until_sent(upload); /* the head */
     keep_pace(upload);
     if (is_over(upload))
         return STATUS_ABORTED;
     upload->sent_bytes += piece.len;
-    return send(upload, rpc__install_chunk_encode(piece), false);
+    start_to_send(upload, rpc__install_chunk_encode(piece), false);
+    wait_until_sent(upload);
+    return is_over(upload) ? STATUS_ABORTED : STATUS_OK;
 }
 
 enum status rpc_upload_write(struct rpc_upload *upload, struct bytes chunk) {
@@ -215,6 +214,8 @@ static void conclude(struct rpc_upload *upload, struct rpc_outcome *ret_outcome,
 
 void rpc_upload_finish(struct rpc_upload *upload, bool is_whole, struct rpc_outcome *ret_outcome,
                        raft_index *ret_index) {
+    if (is_whole)
+        wait_until_sent(upload); /* the head, when nothing was written */
     if (is_whole && !is_over(upload)) {
         grpc_op op = {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT};
         upload->is_sending = true;

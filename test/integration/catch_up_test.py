@@ -1,5 +1,8 @@
 """A follower that was away for longer than the log reaches back comes back by a snapshot."""
 
+import socket
+import time
+
 import grpc
 
 from support import expect, main, test
@@ -63,6 +66,33 @@ def what_a_snapshot_brought_survives_a_restart(story):
     expect(state.key_count == 200, state)
     cluster.leader().client().put("key", "value")
     expect(away.client().get("key").value == b"value")
+
+
+@test
+def a_leader_that_waits_to_send_a_snapshot_serves_on(story):
+    cluster = story.cluster(3, **SHORT_LOG).start()
+    leader = cluster.leader()
+    away = cluster.others(leader)[0]
+    index = last_index(away)
+    away.kill()
+    fill(leader, 300)
+    wait_until_cut(cluster.others(away), index)
+    term = leader.client().status().term
+    front = away.settings["ADVERTISE_ADDR"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connects, and never says a word
+        away.settings["ADVERTISE_ADDR"] = f"127.0.0.1:{silent.getsockname()[1]}"
+        away.launch()
+        silent.settimeout(60)
+        caller, _ = silent.accept()  # for a snapshot: links are dialled elsewhere
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            leader.client().put("key", "value", timeout=3)
+        caller.close()
+    away.kill()
+    away.settings["ADVERTISE_ADDR"] = front
+    away.launch()
+    away.wait_for_log('msg="snapshot installed"', 60)
+    expect(leader.client().status().term == term)
 
 
 @test

@@ -11,9 +11,12 @@
 #include "rpc/server.h"
 #include "support/raw_call.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define INSTALL "/phalanx.v1.RaftService/InstallSnapshot"
 #define PATIENCE_MS 120000
@@ -201,6 +204,12 @@ static struct rpc_outcome finish(struct rpc_upload *upload, bool is_whole, raft_
     return outcome;
 }
 
+static int64_t ms_since(const struct timespec *before) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (now.tv_sec - before->tv_sec) * 1000 + (now.tv_nsec - before->tv_nsec) / 1000000;
+}
+
 /* ---- Transfers ----------------------------------------------------------------------------- */
 
 static void brings_everything_unharmed(void **state) {
@@ -233,14 +242,10 @@ static void is_no_faster_than_its_pace(void **state) {
     uint64_t hash = 0;
     raft_index index = 0;
     struct timespec before;
-    struct timespec after;
     clock_gettime(CLOCK_MONOTONIC, &before);
     assert_int_equal(write_all(upload, 2 * MIB, &hash), STATUS_OK);
     assert_int_equal(finish(upload, true, &index).code, RPC_OK);
-    clock_gettime(CLOCK_MONOTONIC, &after);
-    int64_t took_ms =
-        (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
-    assert_true(took_ms >= 400); /* half a second, but for the last piece */
+    assert_true(ms_since(&before) >= 400); /* half a second, but for the last piece */
     stop();
 }
 
@@ -357,6 +362,28 @@ static void nobody_is_there(void **state) {
     assert_int_equal(rpc_upload_new(&config, &upload), STATUS_INVALID);
 }
 
+/* Whoever makes an upload may be in the middle of a turn. */
+static void nobody_waits_for_a_connection_but_who_writes(void **state) {
+    (void)state;
+    struct sockaddr_in silent = {.sin_family = AF_INET};
+    socklen_t len = sizeof silent;
+    silent.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* connects, and says nothing */
+    assert_int_equal(bind(listener, (struct sockaddr *)&silent, len), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&silent, &len), 0);
+    snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(silent.sin_port));
+    struct timespec before;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    struct rpc_upload *upload = upload_new(PATIENCE_MS, 0);
+    assert_true(ms_since(&before) < 5000); /* gRPC itself gives up after 20 s */
+    rpc_upload_cancel(upload);
+    raft_index index = 0;
+    assert_int_equal(rpc_upload_write(upload, bytes_of_text("chunk")), STATUS_ABORTED);
+    assert_int_equal(finish(upload, true, &index).code, RPC_CANCELLED);
+    close(listener);
+}
+
 static void a_server_without_peers_takes_none(void **state) {
     (void)state;
     start(READS_ALL, false);
@@ -452,6 +479,7 @@ int main(void) {
         cmocka_unit_test(another_thread_may_cancel_it),
         cmocka_unit_test(a_stopping_server_ends_its_readers),
         cmocka_unit_test(nobody_is_there),
+        cmocka_unit_test(nobody_waits_for_a_connection_but_who_writes),
         cmocka_unit_test(a_server_without_peers_takes_none),
         cmocka_unit_test(takes_a_few_at_a_time),
         cmocka_unit_test(refuses_what_has_no_head),
