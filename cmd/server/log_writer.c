@@ -156,12 +156,12 @@ static void cut_slice(struct log_writer *w, struct turn_cut *cut) {
     enum status status = kv_log_cut(w->log, cut->through, &cut->first_index);
     if (status != STATUS_OK && status != STATUS_DISK_FULL)
         die("log cut failed", status);
-    inbox_put(w->inbox, &cut->event);
+    inbox_post(w->inbox, &cut->event);
 }
 
 static void check_room(struct log_writer *w, struct turn_room *room) {
     room->log_has_room = kv_log_has_room(w->log, CLIENT_ROOM_BYTES);
-    inbox_put(w->inbox, &room->event);
+    inbox_post(w->inbox, &room->event);
 }
 
 static void do_jobs(struct log_writer *w, struct log_jobs *jobs) {
@@ -171,7 +171,7 @@ static void do_jobs(struct log_writer *w, struct log_jobs *jobs) {
         job->status = job->write(job, w->log);
         if (job->status != STATUS_OK && job->status != STATUS_DISK_FULL)
             die("log write failed", job->status);
-        inbox_put(w->inbox, job->done);
+        inbox_post(w->inbox, job->done);
     }
 }
 
@@ -180,12 +180,12 @@ static void *run(void *context) {
     struct log_work work;
     while (take_work(w, &work)) {
         write_batches(w, &work.batches);
+        inbox_settle(w->inbox); /* before anything else that may take long */
         do_jobs(w, &work.jobs);
         if (work.cut)
             cut_slice(w, work.cut);
         if (work.room)
             check_room(w, work.room);
-        inbox_settle(w->inbox);
     }
     return NULL;
 }

@@ -4,6 +4,7 @@
 #include "container.h"
 #include "support/log_fixture.h"
 
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 /* Only a broken writer reaches this. */
 #define PATIENCE_MS 60000
+#define HOLD_S 10
 
 struct desk {
     struct log_fixture log;
@@ -68,6 +70,10 @@ struct job {
     enum status result;
     raft_index restart; /* 0: leave the log alone */
     struct log_writer *writer;
+    bool is_held; /* it goes on when it is let go, */
+    sem_t has_begun;
+    sem_t let_go;
+    bool was_held_up; /* or after a while, when nobody did that */
 };
 
 static enum status count(void *context, const struct raft_entry *entry) {
@@ -83,11 +89,27 @@ static raft_index last_of(struct kv_log *log) {
     return last;
 }
 
+static void wait_until_let_go(struct job *job) {
+    struct timespec until;
+    assert_int_equal(sem_post(&job->has_begun), 0);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += HOLD_S;
+    job->was_held_up = sem_timedwait(&job->let_go, &until) != 0;
+}
+
+static void hold(struct job *job) {
+    *job = (struct job){.is_held = true};
+    assert_int_equal(sem_init(&job->has_begun, 0, 0), 0);
+    assert_int_equal(sem_init(&job->let_go, 0, 0), 0);
+}
+
 static enum status write_job(struct log_job *log_job, struct kv_log *log) {
     struct job *job = CONTAINER_OF(log_job, struct job, log);
     job->seen_last = last_of(log);
     if (job->restart != 0)
         log_writer_restart(job->writer, job->restart);
+    if (job->is_held)
+        wait_until_let_go(job);
     return job->result;
 }
 
@@ -128,6 +150,29 @@ static void a_job_finds_what_was_handed_over_before_it(void **state) {
     assert_ptr_equal(next(&d), &job.done);
     assert_int_equal(job.log.status, STATUS_OK);
     assert_int_equal(job.seen_last, BATCHES_IN_FLIGHT_MAX);
+    close_desk(&d);
+}
+
+/* Both are there when the writer looks: the batch comes back all the same while the job takes long.
+ */
+static void a_batch_does_not_wait_for_a_job_behind_it(void **state) {
+    struct desk d;
+    struct batch b;
+    struct job first, second;
+    open_desk(&d, *state);
+    hold(&first);
+    hold(&second);
+    hand_over(&d, &first);
+    assert_int_equal(sem_wait(&first.has_begun), 0);
+    fill(&b, 1);
+    log_writer_submit(d.writer, &b.turn);
+    hand_over(&d, &second);
+    assert_int_equal(sem_post(&first.let_go), 0);
+    assert_ptr_equal(next(&d), &first.done);
+    assert_ptr_equal(next(&d), &b.turn.event);
+    assert_int_equal(sem_post(&second.let_go), 0);
+    assert_ptr_equal(next(&d), &second.done);
+    assert_false(second.was_held_up);
     close_desk(&d);
 }
 
@@ -194,6 +239,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WRITER_TEST(a_batch_is_in_the_log_when_it_comes_back),
         WRITER_TEST(a_job_finds_what_was_handed_over_before_it),
+        WRITER_TEST(a_batch_does_not_wait_for_a_job_behind_it),
         WRITER_TEST(jobs_come_back_in_order),
         WRITER_TEST(a_full_disk_is_told_to_who_asked),
         WRITER_TEST(after_an_installation_the_next_batch_follows_its_end),
