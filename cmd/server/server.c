@@ -268,7 +268,7 @@ static uint64_t be_guest(void *context, struct turn_events *arrived) {
     struct turn_events events;
     sort_events(s, arrived, &events);
     run_turn(s, &events);
-    return is_over(s) ? 0 : turn_deadline_ms(s->turn);
+    return is_over(s) ? 0 : next_deadline_ms(s);
 }
 
 /* The clock is read after the last event is taken. */
