@@ -29,6 +29,7 @@ build_packages=(
     libprotobuf-dev
     libprotoc-dev
     libsodium-dev
+    libssl-dev
     make
     ninja-build
     protobuf-compiler
@@ -67,6 +68,7 @@ runtime_packages=(
     libisal2
     liblmdb0
     libsodium23
+    libssl3
     tini
 )
 

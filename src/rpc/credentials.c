@@ -5,66 +5,67 @@
 #include "rpc/rpc.h"
 
 #include <grpc/grpc_security_constants.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* How often the files are looked at. */
 #define REFRESH_S 1
-
-/* Chains and bundles of authorities are some ten KiB. */
-#define PEM_BYTES_MAX (1 * MIB)
 
 static grpc_tls_certificate_provider *provider; /* NULL: everything is in the clear */
 static char server_name[ADDRESS_BYTES_MAX];     /* empty: the host's */
 
 /* ---- Taking the files ---------------------------------------------------------------------- */
 
-/* The text is the caller's; NULL: it cannot be read, or is too large. */
-static char *read_text(const char *path) {
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return NULL;
-    char *text = malloc(PEM_BYTES_MAX + 1);
-    CHECK(text != NULL);
-    size_t len = fread(text, 1, PEM_BYTES_MAX + 1, file);
-    bool is_whole = len <= PEM_BYTES_MAX && ferror(file) == 0;
-    (void)fclose(file); /* it was only read */
-    if (!is_whole) {
-        free(text);
-        return NULL;
-    }
-    text[len] = '\0';
-    return text;
+static bool has_expired(const SSL_CTX *context) {
+    const X509 *certificate = SSL_CTX_get0_certificate(context);
+    return X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0;
 }
 
-/* What a file lacks to be of use; NULL: nothing that shows. */
-static const char *lack_of(const char *path, const char *mark, const char *lack) {
-    char *text = read_text(path);
-    if (text == NULL)
-        return "cannot be read";
-    bool has_mark = strstr(text, mark) != NULL;
-    free(text);
-    return has_mark ? NULL : lack;
+static const char *problem_with_certificate(SSL_CTX *context, const char *path) {
+    if (SSL_CTX_use_certificate_chain_file(context, path) != 1)
+        return "holds no certificate in PEM";
+    return has_expired(context) ? "holds a certificate that has expired" : NULL;
+}
+
+static const char *problem_with_key(SSL_CTX *context, const char *path) {
+    bool is_its = SSL_CTX_use_PrivateKey_file(context, path, SSL_FILETYPE_PEM) == 1;
+    return is_its ? NULL : "holds no private key in PEM that belongs to the certificate";
+}
+
+static const char *problem_with_ca(SSL_CTX *context, const char *path) {
+    return SSL_CTX_load_verify_file(context, path) == 1 ? NULL : "holds no certificate in PEM";
+}
+
+/* The core would take anything, and then never connect. */
+static enum status check(const struct rpc_tls *tls, char *ret_problem) {
+    const struct {
+        const char *path;
+        const char *(*problem_with)(SSL_CTX *context, const char *path);
+    } files[] = {{tls->certificate_path, problem_with_certificate},
+                 {tls->key_path, problem_with_key},
+                 {tls->ca_path, problem_with_ca}};
+    SSL_CTX *context = SSL_CTX_new(TLS_method());
+    CHECK(context != NULL);
+    const char *problem = NULL;
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && problem == NULL; i++) {
+        const char *path = files[i].path;
+        problem = access(path, R_OK) != 0 ? "cannot be read" : files[i].problem_with(context, path);
+        if (problem != NULL)
+            snprintf(ret_problem, RPC_PROBLEM_BYTES_MAX, "%.400s %s", path, problem);
+    }
+    SSL_CTX_free(context);
+    ERR_clear_error();
+    return problem == NULL ? STATUS_OK : STATUS_INVALID;
 }
 
 enum status rpc_use_tls(const struct rpc_tls *tls, char ret_problem[static RPC_PROBLEM_BYTES_MAX]) {
-    static const char certificate[] = "-----BEGIN CERTIFICATE-----";
-    const struct {
-        const char *path;
-        const char *mark;
-        const char *lack;
-    } files[] = {{tls->certificate_path, certificate, "holds no certificate in PEM"},
-                 {tls->key_path, "PRIVATE KEY-----", "holds no private key in PEM"},
-                 {tls->ca_path, certificate, "holds no certificate in PEM"}};
     CHECK(provider == NULL);
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        const char *lack = lack_of(files[i].path, files[i].mark, files[i].lack);
-        if (lack == NULL)
-            continue;
-        snprintf(ret_problem, RPC_PROBLEM_BYTES_MAX, "%.400s %s", files[i].path, lack);
-        return STATUS_INVALID;
-    }
+    enum status status = check(tls, ret_problem);
+    if (status != STATUS_OK)
+        return status;
     provider =
         grpc_tls_certificate_provider_file_watcher_create(tls->key_path, tls->certificate_path,
                                                           tls->ca_path, REFRESH_S);
