@@ -58,6 +58,7 @@ only   | lmdb.h               | src/kv/*_store.c src/kv/lmdb_*.[ch]   | LMDB sta
 only   | phalanx_descriptor_set.h | src/rpc/reflection*.c test/**     | descriptors are for reflection
 only   | upb/** google/protobuf/** phalanx/** grpc/health/** grpc/reflection/** | src/rpc/codec*.c src/rpc/reflection*.c test/** | generated code stays in the codec
 only   | grpc/**              | src/rpc/** test/unit/** test/bench/** | no gRPC name leaves the room
+only   | openssl/**           | src/rpc/credentials.c                 | certificates are looked at in one file
 only   | sodium.h             | src/gossip/seal.c                     | sealing is done in one file
 only   | ares.h               | src/gossip/dns.c                      | name servers are asked in one file
 only   | civetweb.h           | src/debug/http*.c                     | civetweb stays in its files
