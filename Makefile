@@ -30,8 +30,8 @@ sim: build ## simulate 10,000 clusters, a seed each, with all kinds of faults
 	build/bin/gossip-sim --seeds 1..10000
 	build/bin/gossip-sim --calm 10 --seeds 1..50
 
-plants: build ## see that the simulator catches each planted bug
-	test/sim/plants.sh build/bin/phalanx-sim-planted 10000 --jobs 2
+plants: build ## see that tests, and how soon simulations, catch each planted bug
+	test/planted/plants.sh build 2000
 
 soak: build ## the long runs: crashes, kills at a sync, power cuts, twenty clusters of five
 	scripts/setup.sh test

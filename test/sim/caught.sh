@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The simulator can fail: some planted bugs that few seeds show.
-# caught.sh path/to/phalanx-sim-planted; plants.sh goes through all of them.
+# caught.sh path/to/phalanx-sim-planted; `make plants` goes through all of them.
 set -euo pipefail
 
 for plant in skip_vote_sync ack_before_sync apply_before_durable durable_by_index forget_vote \

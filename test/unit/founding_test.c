@@ -206,6 +206,21 @@ static size_t sent(struct node *n, enum founding_kind kind) {
     return count;
 }
 
+/* A deaf node's disk answers after all. */
+static void sync_record(struct node *n) {
+    assert_int_equal(step(n, (struct founding_event){.kind = FOUNDING_EVENT_DURABLE,
+                                                     .durable = n->f->in_flight}),
+                     STATUS_OK);
+}
+
+/* What this node says leaves once its record is on the disk, and not before. */
+static void assert_says_once_durable(struct node *n, enum founding_kind kind, size_t count) {
+    assert_true(n->is_deaf);
+    assert_int_equal(sent(n, kind), 0);
+    sync_record(n);
+    assert_int_equal(sent(n, kind), count);
+}
+
 static void assert_waits(struct node *n, const char *expected) {
     char text[FOUNDING_TEXT_BYTES_MAX];
     size_t len = founding_waiting(n->f, text);
@@ -225,15 +240,23 @@ static void assert_founded(size_t first, size_t last) {
     assert_true(nodes[first].cluster_id != 0);
 }
 
-/* A proposal of the node `proposer` for a, b, c, as the node at `to` would receive it. */
-static enum status propose_to(struct node *to, raft_id proposer, uint64_t number) {
-    struct founding_content c = {.kind = FOUNDING_PROPOSE, .key = {proposer, number}};
-    for (size_t i = 0; i < 3; i++) {
-        c.configuration.members[i].id = nodes[i].id;
-        c.configuration.members[i].rights = RAFT_VOTER_NEW;
-        memcpy(c.configuration.members[i].name, nodes[i].name, NAME_BYTES_MAX);
+/* The first nodes as the members. */
+static struct raft_configuration members(size_t count) {
+    struct raft_configuration configuration = {.count = count};
+    for (size_t i = 0; i < count; i++) {
+        configuration.members[i].id = nodes[i].id;
+        configuration.members[i].rights = RAFT_VOTER_NEW;
+        memcpy(configuration.members[i].name, nodes[i].name, NAME_BYTES_MAX);
     }
-    c.configuration.count = 3;
+    return configuration;
+}
+
+/* A proposal of the node `proposer` for a, b, c (of five: d, e), as the node at `to` would receive
+ * it. */
+static enum status propose_to(struct node *to, raft_id proposer, uint64_t number) {
+    struct founding_content c = {.kind = FOUNDING_PROPOSE,
+                                 .key = {proposer, number},
+                                 .configuration = members(expect == 5 ? 5 : 3)};
     uint8_t data[FOUNDING_MESSAGE_BYTES_MAX];
     size_t len = founding__content_encode(&c, data);
     return step(to, (struct founding_event){.kind = FOUNDING_EVENT_RECEIVE,
@@ -360,6 +383,64 @@ static void nothing_leaves_before_it_is_durable(void **state) {
     assert_int_equal(sent(&nodes[1], FOUNDING_ACCEPTED), 1);
 }
 
+/* Node b holds a proposal of a, durably; its disk answers no more by itself. */
+static struct node *given_a_deaf_holder(void) {
+    struct node *b = &nodes[1];
+    prepare(3, 3);
+    start(b);
+    assert_int_equal(propose_to(b, 10, 1), STATUS_OK);
+    (void)take(b);
+    (void)take(b);
+    b->is_deaf = true;
+    return b;
+}
+
+static void a_promise_is_durable_before_it_is_told(void **state) {
+    (void)state;
+    struct node *b = given_a_deaf_holder();
+    say(b, 30,
+        (struct founding_content){.kind = FOUNDING_PREPARE, .key = {10, 1}, .ballot = {1, 30}});
+    assert_says_once_durable(b, FOUNDING_PROMISE, 1);
+}
+
+static void what_a_ballot_decides_is_durable_before_it_is_agreed_to(void **state) {
+    (void)state;
+    struct node *b = given_a_deaf_holder();
+    say(b, 10,
+        (struct founding_content){
+            .kind = FOUNDING_DECIDE, .key = {10, 1}, .ballot = {0, 10}, .value = VALUE_START});
+    assert_says_once_durable(b, FOUNDING_DECIDED, 1);
+}
+
+static void answer(struct node *proposer, raft_id from, enum founding_kind kind) {
+    say(proposer, from,
+        (struct founding_content){.kind = kind,
+                                  .key = proposer->f->state.key,
+                                  .ballot = proposer->f->ballot});
+}
+
+static void a_proposer_decides_and_founds_only_what_is_durable(void **state) {
+    (void)state;
+    struct node *a = &nodes[0];
+    prepare(3, 3);
+    start_all();
+    look_around(a);
+    now_ms += (SETTLE_RETRIES + 1) * RETRY_MS;
+    (void)step(a, (struct founding_event){.kind = FOUNDING_EVENT_TIMEOUT});
+    (void)take(a);
+    assert_int_equal(sent(a, FOUNDING_PROPOSE), 2);
+    a->is_deaf = true;
+    answer(a, 20, FOUNDING_ACCEPTED);
+    answer(a, 30, FOUNDING_ACCEPTED);
+    assert_says_once_durable(a, FOUNDING_DECIDE, 2);
+    answer(a, 20, FOUNDING_DECIDED);
+    (void)take(a);
+    assert_int_equal(a->found_count, 0);
+    sync_record(a);
+    (void)take(a);
+    assert_int_equal(a->found_count, 1);
+}
+
 static void holds_one_proposal_at_a_time(void **state) {
     (void)state;
     prepare(3, 3);
@@ -458,6 +539,84 @@ static void a_ballot_repeats_what_may_have_been_chosen(void **state) {
             .kind = FOUNDING_DECIDE, .key = {10, 1}, .ballot = {0, 10}, .value = VALUE_START});
     elapse(100 * RETRY_MS);
     assert_founded(1, 2);
+}
+
+/* Node b holds a proposal of a for all, is out of patience, and has sent the first step of a ballot
+ * of its own. */
+static struct node *given_a_ballot_among(size_t count) {
+    struct node *b = &nodes[1];
+    prepare(count, count);
+    start(b);
+    assert_int_equal(propose_to(b, 10, 1), STATUS_OK);
+    (void)take(b);
+    now_ms += 2 * PATIENCE_RETRIES * RETRY_MS;
+    (void)step(b, (struct founding_event){.kind = FOUNDING_EVENT_TIMEOUT});
+    (void)take(b);
+    assert_int_equal(sent(b, FOUNDING_PREPARE), count - 1);
+    return b;
+}
+
+static void promise(struct node *to, raft_id from, struct founding_ballot accepted,
+                    enum founding_value value) {
+    say(to, from,
+        (struct founding_content){.kind = FOUNDING_PROMISE,
+                                  .key = to->f->state.key,
+                                  .ballot = to->f->ballot,
+                                  .accepted = accepted,
+                                  .value = value});
+    (void)take(to);
+}
+
+/* c agreed to the start, and so may others have that are silent. */
+static void a_ballot_starts_what_a_promise_tells_of(void **state) {
+    (void)state;
+    struct node *b = given_a_ballot_among(3);
+    promise(b, 30, (struct founding_ballot){0, 10}, VALUE_START);
+    assert_int_equal(sent(b, FOUNDING_DECIDE), 2);
+    say(b, 30,
+        (struct founding_content){.kind = FOUNDING_DECIDED,
+                                  .key = {10, 1},
+                                  .ballot = b->f->ballot});
+    (void)take(b);
+    (void)take(b);
+    assert_int_equal(b->found_count, 1);
+}
+
+static void a_ballot_drops_only_with_a_majority_of_promises(void **state) {
+    (void)state;
+    struct node *b = given_a_ballot_among(5);
+    promise(b, 30, (struct founding_ballot){0}, VALUE_NONE);
+    assert_int_equal(sent(b, FOUNDING_DECIDE), 0);
+    promise(b, 40, (struct founding_ballot){0}, VALUE_NONE);
+    assert_int_equal(sent(b, FOUNDING_DECIDE), 4);
+    assert_int_equal(b->f->value, VALUE_DROP);
+}
+
+/* The cluster of a first proposal was started and dropped. Who hears of the start only now holds
+ * the next proposal, and keeps it. */
+static void late_news_of_a_dropped_cluster_ends_nothing(void **state) {
+    (void)state;
+    struct node *b = &nodes[1];
+    prepare(3, 3);
+    start(b);
+    assert_int_equal(propose_to(b, 10, 1), STATUS_OK);
+    (void)take(b);
+    say(b, 30, (struct founding_content){.kind = FOUNDING_DEAD, .key = {10, 1}});
+    (void)take(b);
+    assert_int_equal(propose_to(b, 10, 2), STATUS_OK);
+    (void)take(b);
+    say(b, 30,
+        (struct founding_content){.kind = FOUNDING_STARTED,
+                                  .key = {10, 1},
+                                  .configuration = members(3)});
+    (void)take(b);
+    assert_true(b->f->state.is_held);
+    assert_int_equal(b->f->state.key.number, 2);
+    say(b, 30, /* of a later one: its members have let go of this one */
+        (struct founding_content){.kind = FOUNDING_STARTED,
+                                  .key = {10, 3},
+                                  .configuration = members(3)});
+    assert_false(b->f->state.is_held);
 }
 
 static void a_lost_proposers_cluster_is_dropped_by_the_others(void **state) {
@@ -700,6 +859,9 @@ int main(void) {
         STORY(a_waiting_node_names_who_is_missing),
         STORY(a_node_tells_whose_acceptance_is_missing),
         STORY(nothing_leaves_before_it_is_durable),
+        STORY(a_promise_is_durable_before_it_is_told),
+        STORY(what_a_ballot_decides_is_durable_before_it_is_agreed_to),
+        STORY(a_proposer_decides_and_founds_only_what_is_durable),
         STORY(holds_one_proposal_at_a_time),
         STORY(what_was_accepted_is_held_after_a_restart),
         STORY(what_was_declined_is_never_accepted),
@@ -707,6 +869,9 @@ int main(void) {
         STORY(a_proposer_that_restarts_cancels),
         STORY(a_promise_holds_against_a_lower_ballot),
         STORY(a_ballot_repeats_what_may_have_been_chosen),
+        STORY(a_ballot_starts_what_a_promise_tells_of),
+        STORY(a_ballot_drops_only_with_a_majority_of_promises),
+        STORY(late_news_of_a_dropped_cluster_ends_nothing),
         STORY(a_lost_proposers_cluster_is_dropped_by_the_others),
         STORY(a_wiped_node_counts_as_gone_once_it_is_silent),
         STORY(a_starter_drops_only_what_has_committed_nothing),

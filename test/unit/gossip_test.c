@@ -24,6 +24,7 @@ struct node {
 static struct node nodes[NODES_MAX];
 static size_t node_count;
 static uint64_t now_ms;
+static bool (*is_cut)(size_t a, size_t b); /* either way; NULL: nothing is */
 
 static struct gossip_address address_of(size_t place) {
     struct gossip_address address = {.port = (uint16_t)(7946 + place)};
@@ -79,8 +80,9 @@ static void take(struct node *n) {
 static void deliver(void) {
     while (mail_count > 0) {
         struct mail mail = mails[--mail_count];
+        const struct node *from = at(&mail.from);
         struct node *to = at(&mail.to);
-        if (to && to->g)
+        if (to && to->g && !(is_cut && is_cut((size_t)(from - nodes), (size_t)(to - nodes))))
             assert_int_not_equal(receive(to, &mail.from, bytes_of(mail.bytes, mail.len)),
                                  STATUS_OVERLOAD);
     }
@@ -135,6 +137,7 @@ static int begin(void **state) {
     node_count = 0;
     mail_count = 0;
     now_ms = 1000;
+    is_cut = NULL;
     return 0;
 }
 
@@ -199,6 +202,40 @@ static void a_killed_member_dies_everywhere_in_time(void **state) {
             assert_state(i, 2, GOSSIP_DEAD);
             assert_int_equal(nodes[i].changes[GOSSIP_DIED], 1);
         }
+}
+
+static bool is_between_the_first_two(size_t a, size_t b) {
+    return a + b == 1;
+}
+
+static void two_that_cannot_talk_hear_of_each_other_through_helpers(void **state) {
+    (void)state;
+    start_five();
+    is_cut = is_between_the_first_two;
+    elapse(300000);
+    for (size_t i = 0; i < 2; i++) {
+        assert_state(i, 1 - i, GOSSIP_ALIVE);
+        assert_int_equal(nodes[i].changes[GOSSIP_SUSPECTED], 0);
+    }
+}
+
+static bool is_between_two_and_three(size_t a, size_t b) {
+    return (a < 2) != (b < 2);
+}
+
+static void a_healed_split_finds_itself(void **state) {
+    (void)state;
+    start_five();
+    is_cut = is_between_two_and_three;
+    elapse(600000);
+    assert_state(0, 2, GOSSIP_DEAD);
+    assert_state(2, 0, GOSSIP_DEAD);
+    is_cut = NULL;
+    elapse(60000);
+    for (size_t i = 0; i < 5; i++)
+        for (size_t j = 0; j < 5; j++)
+            if (i != j)
+                assert_state(i, j, GOSSIP_ALIVE);
 }
 
 static void one_that_leaves_is_not_called_dead(void **state) {
@@ -317,6 +354,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(all_find_each_other, begin, end),
         cmocka_unit_test_setup_teardown(as_many_as_there_may_be_find_each_other, begin, end),
         cmocka_unit_test_setup_teardown(a_killed_member_dies_everywhere_in_time, begin, end),
+        cmocka_unit_test_setup_teardown(two_that_cannot_talk_hear_of_each_other_through_helpers,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(a_healed_split_finds_itself, begin, end),
         cmocka_unit_test_setup_teardown(one_that_leaves_is_not_called_dead, begin, end),
         cmocka_unit_test_setup_teardown(new_metadata_reaches_all, begin, end),
         cmocka_unit_test_setup_teardown(a_restart_at_another_address_is_known_at_once, begin, end),

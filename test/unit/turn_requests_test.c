@@ -1,4 +1,5 @@
 /* Requests in a cluster of three: passed on, waiting, answered, refused. */
+#include "server/parts.h"
 #include "support/world_peers.h"
 
 #include <setjmp.h>
@@ -181,6 +182,51 @@ static void passes_writes_on_as_the_leader_knows_better(void **state) {
     world_free(w);
 }
 
+/* What did not fit is tried again once there is room, after something newer was written. */
+
+static void a_vote_that_is_tried_again_does_not_undo_a_newer_one(void **state) {
+    (void)state;
+    struct world *w = given_a_follower();
+    w->is_full = true;
+    world_receive(w, from_heartbeat(9, 4, 1, 0));
+    world_turn(w);
+    world_log_syncs(w);
+    world_turn(w);
+    w->is_full = false;
+    world_receive(w, from_heartbeat(8, 5, 1, 0));
+    world_turn(w);
+    world_log_syncs(w);
+    assert_int_equal(w->hard.term, 5);
+    world_elapse(w, 500);
+    world_settle(w);
+    assert_false(turn__disk_is_full(w->turn));
+    assert_int_equal(w->hard.term, 5);
+    world_free(w);
+}
+
+static void entries_that_are_tried_again_do_not_undo_their_truncation(void **state) {
+    (void)state;
+    struct world *w = given_a_follower();
+    struct raft_entry entry = an_entry(1, 4);
+    entry.type = RAFT_ENTRY_NOOP;
+    w->is_full = true;
+    world_receive_entries(w, 0, 2, 0);
+    world_turn(w);
+    world_log_syncs(w);
+    world_turn(w);
+    w->is_full = false;
+    world_receive(w, from_append(9, 4, 0, 0, &entry, 1, 0));
+    world_turn(w);
+    world_log_syncs(w);
+    assert_int_equal(w->entries[1].entry.term, 4);
+    world_elapse(w, 500);
+    world_settle(w);
+    assert_false(turn__disk_is_full(w->turn));
+    assert_int_equal(w->last_index, 1);
+    assert_int_equal(w->entries[1].entry.term, 4);
+    world_free(w);
+}
+
 /* ---- Between leaders ------------------------------------------------------------------------- */
 
 static void a_write_whose_place_another_leader_took_may_have_happened(void **state) {
@@ -300,6 +346,8 @@ int main(void) {
         cmocka_unit_test(passes_reads_on_that_it_could_not_answer),
         cmocka_unit_test(answers_stale_reads_itself_all_the_same),
         cmocka_unit_test(passes_writes_on_as_the_leader_knows_better),
+        cmocka_unit_test(a_vote_that_is_tried_again_does_not_undo_a_newer_one),
+        cmocka_unit_test(entries_that_are_tried_again_do_not_undo_their_truncation),
         cmocka_unit_test(a_write_whose_place_another_leader_took_may_have_happened),
         cmocka_unit_test(a_write_that_the_next_leader_kept_is_answered),
         cmocka_unit_test(a_write_during_a_handover_waits_for_the_next_leader),
