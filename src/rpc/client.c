@@ -287,8 +287,10 @@ enum status rpc_queue_next(struct rpc_queue *queue, uint64_t timeout_ms,
     if (queue->finished != NULL)
         attempt_release(queue, queue->finished);
     queue->finished = NULL;
-    grpc_event event =
-        grpc_completion_queue_next(queue->completions, rpc__deadline_after(timeout_ms), NULL);
+    /* gRPC rounds up to whole milliseconds: "now" would wait for the next one. */
+    gpr_timespec until =
+        timeout_ms > 0 ? rpc__deadline_after(timeout_ms) : gpr_inf_past(GPR_CLOCK_MONOTONIC);
+    grpc_event event = grpc_completion_queue_next(queue->completions, until, NULL);
     if (event.type == GRPC_QUEUE_TIMEOUT)
         return STATUS_TIMEOUT;
     CHECK(event.type == GRPC_OP_COMPLETE);
