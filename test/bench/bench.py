@@ -11,6 +11,7 @@ import time
 
 import failover
 import footprint
+import million
 import side_by_side
 import throughput
 from servers import Programs
@@ -68,6 +69,8 @@ def main():
             sizes = [int(size) for size in os.environ.get("BENCH_SIZES", "3 5").split()]
             side_by_side.measure(programs, results, sizes, rounds=number("BENCH_ROUNDS", 5),
                                  seconds=number("BENCH_SECONDS", 3.0), keys=keys)
+        if "million" in parts:
+            million.measure(programs, results, keys=number("BENCH_MANY_KEYS", 1000000))
         if "failover" in parts:
             failover.measure(programs, results, tries=number("BENCH_FAILOVERS", 20))
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from table import Table, spread
 
 FILL_INFLIGHT = 64
 WRITE_INFLIGHT = 256
+PUTS_A_KEY = 5  # of random keys: enough of them that a store which flushes seldom does so often
 FOUNDING = "all started blank: first put, ms"
 MEMORY = "resident memory of a node, MB"
 ANONYMOUS = "  of it beyond mapped files, MB"
@@ -23,15 +24,16 @@ NAMES = (FOUNDING, MEMORY, ANONYMOUS, WRITTEN, DIRTIED, RESTART, RESTART_ALL)
 class Use:
     """Figures for each name and kind: one, or one for each time it was tried."""
 
-    def __init__(self, results, size):
+    def __init__(self, results, size, keys):
         self._results = results
+        self.keys = keys
         self.size = size
         self.figures = {}
 
     def add(self, kind, name, figure):
         self.figures.setdefault((name, kind), []).append(figure)
-        self._results.add("cluster_use", size=self.size, name=name.strip(), server=kind,
-                          figure=figure)
+        self._results.add("cluster_use", size=self.size, keys=self.keys, name=name.strip(),
+                          server=kind, figure=figure)
 
     def ratio(self, name):
         return median(self.figures[name, "phalanx"]) / median(self.figures[name, "etcd"])
@@ -56,22 +58,25 @@ def founded(programs, use, cluster):
         yield
 
 
-def fill(programs, use, cluster, keys):
+def fill(programs, use, cluster):
     """Every key once; then what a node keeps in memory."""
-    programs.load(leader_of(cluster), "fill", FILL_INFLIGHT, keys=keys)
+    programs.load(leader_of(cluster), "fill", FILL_INFLIGHT, keys=use.keys)
     settle(cluster)
+    add_memory(use, cluster)
+
+
+def add_memory(use, cluster):
     use.add(cluster.kind, MEMORY, total(cluster, "resident_mb") / use.size)
     use.add(cluster.kind, ANONYMOUS, total(cluster, "memory_mb") / use.size)
 
 
-def measure_written(programs, use, cluster, keys):
+def written_by(use, cluster, load):
     """What was given to write() is what reaches the disk in the end, flushes included; but etcd's
     goes to sockets too. It writes mostly in sequence, so what it dirties is no more than that; of
     pages here and there whole pieces of the page cache are counted as dirty."""
     settle(cluster)
     dirtied, called = total(cluster, "dirtied_bytes"), total(cluster, "written_bytes")
-    line = programs.load(leader_of(cluster), "put", WRITE_INFLIGHT, connections=4, keys=keys,
-                         requests=2 * keys, warmup=0)
+    line = load()
     settle(cluster)
     dirtied = total(cluster, "dirtied_bytes") - dirtied
     called = total(cluster, "written_bytes") - called
@@ -80,13 +85,22 @@ def measure_written(programs, use, cluster, keys):
     use.add(cluster.kind, DIRTIED, dirtied / line["calls"])
 
 
-def measure_restarts(programs, use, cluster):
-    for _ in range(RESTARTS):
+def measure_written(programs, use, cluster):
+    written_by(use, cluster, lambda: programs.load(
+        leader_of(cluster), "put", WRITE_INFLIGHT, connections=4, keys=use.keys,
+        requests=PUTS_A_KEY * use.keys, warmup=0))
+
+
+def measure_restarts(programs, use, cluster, times):
+    for _ in range(times):
         follower = follower_of(cluster).member
         follower.kill()
         time.sleep(0.5)
         use.add(cluster.kind, RESTART,
                 first_answer_ms(programs, cluster.kind, follower, "get", follower.start))
+
+
+def measure_restart_of_all(programs, use, cluster):
     cluster.wait_for_leader()
     for member in cluster.members:
         member.kill()
@@ -101,26 +115,31 @@ def start_all(cluster):
         member.start()
 
 
-def measure(programs, use, both, keys):
+def measure(programs, use, both):
     for cluster in both:
         with alone(cluster, both):
             print(f"bench: {use.size} nodes of {cluster.kind}: bytes written", flush=True)
-            measure_written(programs, use, cluster, keys)
+            measure_written(programs, use, cluster)
             print(f"bench: {use.size} nodes of {cluster.kind}: starts", flush=True)
-            measure_restarts(programs, use, cluster)
+            measure_restarts(programs, use, cluster, RESTARTS)
+            measure_restart_of_all(programs, use, cluster)
 
 
-def print_table(use, keys):
+def print_table(use):
+    print("\nMemory is VmRSS of /proc/PID/status, after each key was put once. Bytes written are "
+          f"of {PUTS_A_KEY * use.keys} puts of\nrandom keys, flushes included: wchar of /proc/PID/io "
+          "for ours, write_bytes for etcd's, whose wchar\ncounts sockets.")
+    print_figures(use, NAMES)
+
+
+def print_figures(use, names):
     kinds = [kind for kind in ("phalanx", "etcd") if (MEMORY, kind) in use.figures]
     titles = [title for kind in kinds for title in (kind, "[min-max]")]
-    table = Table(f"{use.size} nodes, {keys} keys of 256 bytes", *titles, "ours/etcd's")
-    for name in NAMES:
+    table = Table(f"{use.size} nodes, {use.keys} keys of 256 bytes", *titles, "ours/etcd's")
+    for name in names:
         seen = [use.figures.get((name, kind), []) for kind in kinds]
         cells = [cell for values in seen for cell in cells_of(values)]
         table.add(name, *cells, f"{use.ratio(name):.2f}" if len(kinds) == 2 and all(seen) else "")
-    print("\nMemory is VmRSS of /proc/PID/status, after each key was put once. Bytes written are "
-          "wchar of\n/proc/PID/io for ours, write_bytes for etcd's, whose wchar counts sockets; "
-          "flushes included.")
     table.print()
 
 

@@ -17,9 +17,10 @@ WAIT_SECONDS = 60
 class Member:
     """A node, through its starts. `launch` makes the context that runs it."""
 
-    def __init__(self, name, port, launch):
+    def __init__(self, name, port, folder, launch):
         self.name = name
         self.port = port
+        self._folder = folder
         self._launch = launch
         self._stack = contextlib.ExitStack()
         self.server = None
@@ -27,6 +28,10 @@ class Member:
     @property
     def address(self):
         return f"127.0.0.1:{self.port}"
+
+    def disk_mb(self):
+        """What its files take there, whatever their lengths say."""
+        return sum(path.stat().st_blocks for path in self._folder.rglob("*")) * 512 / 2 ** 20
 
     def start(self):
         self.server = self._stack.enter_context(self._launch())
@@ -101,7 +106,8 @@ def phalanx(programs, size, timings):
         except OSError:
             return None
 
-    members = [Member(name, port, lambda name=name, port=port: launch(name, port))
+    members = [Member(name, port, folder / name,
+                      lambda name=name, port=port: launch(name, port))
                for name, port in zip(names, ports)]
     return Cluster("phalanx", members, who_leads)
 
@@ -139,7 +145,8 @@ def etcd(programs, size, timings):
         return known.get(status.get("leader"))
 
     known = {}  # member id: name
-    members = [Member(name, port, lambda name=name, port=port: launch(name, port))
+    members = [Member(name, port, folder / name,
+                      lambda name=name, port=port: launch(name, port))
                for name, port in zip(names, ports)]
     return Cluster("etcd", members, who_leads)
 

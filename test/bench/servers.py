@@ -69,6 +69,10 @@ class Server:
     def resident_mb(self):
         return self._value("status", "VmRSS") / 1024
 
+    def peak_resident_mb(self):
+        """The most that VmRSS ever was."""
+        return self._value("status", "VmHWM") / 1024
+
     def mapped_mb(self):
         return self._value("status", "RssFile") / 1024
 

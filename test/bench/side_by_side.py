@@ -13,10 +13,10 @@ from table import Table
 def measure(programs, results, sizes, rounds, seconds, keys):
     for size in sizes:
         rates = cluster_rates.Rates(programs, results, size, seconds, keys)
-        use = cluster_use.Use(results, size)
-        measure_size(programs, rates, use, rounds, keys)
+        use = cluster_use.Use(results, size, keys)
+        measure_size(programs, rates, use, rounds)
         cluster_rates.print_table(rates)
-        cluster_use.print_table(use, keys)
+        cluster_use.print_table(use)
         if ETCD in rates.names():
             print_goals(rates, use)
         picture = results.path.with_suffix(f".{size}.svg")
@@ -24,15 +24,15 @@ def measure(programs, results, sizes, rounds, seconds, keys):
         print(f"bench: a picture of it is in {picture}", flush=True)
 
 
-def measure_size(programs, rates, use, rounds, keys):
+def measure_size(programs, rates, use, rounds):
     with contextlib.ExitStack() as stack:
         both = [make(programs, rates.size, TIMINGS) for make in makers()]
         for cluster in both:
             print(f"bench: {rates.size} nodes of {cluster.kind}: start and fill", flush=True)
             stack.enter_context(cluster_use.founded(programs, use, cluster))
-            cluster_use.fill(programs, use, cluster, keys)
+            cluster_use.fill(programs, use, cluster)
         cluster_rates.measure(programs, rates, both, rounds)
-        cluster_use.measure(programs, use, both, keys)
+        cluster_use.measure(programs, use, both)
 
 
 def print_goals(rates, use):
