@@ -5,6 +5,7 @@ import signal
 import time
 
 import clusters
+from points import OURS, OURS_BY_FOLLOWER
 
 TIMINGS = (100, 10, 3)  # TICK_MS, ELECTION, HEARTBEAT: the mission's for one machine
 SETTLE_SECONDS = 2.5    # who was stopped elects anew: two election timeouts and a little
@@ -65,6 +66,17 @@ def alone(cluster, all_clusters):
     finally:
         for other in others:
             _signal(other, signal.SIGCONT)
+
+
+def visit(both, number, take):
+    """take(name, door): of each one's leader, of ours' follower too, while it alone runs. Who comes
+    first changes from round to round."""
+    for cluster in both if number % 2 == 0 else both[::-1]:
+        with alone(cluster, both):
+            settle(cluster)  # straight after puts, etcd's gets are slow
+            take(cluster.kind, leader_of(cluster))
+            if cluster.kind == OURS:
+                take(OURS_BY_FOLLOWER, follower_of(cluster))
 
 
 def makers():

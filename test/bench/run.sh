@@ -12,14 +12,15 @@
 #   consensus    the engine alone
 #   throughput   one node: operations a second, latency
 #   footprint    one node: memory, bytes written, starts
-#   cluster      clusters: operations a second with so many in flight; memory, bytes written, starts
-#                and restarts; a picture
+#   cluster      clusters: operations a second with so many in flight; latency at equal rates, of
+#                calls that come at given moments whatever the answers do; memory, bytes written,
+#                starts and restarts; a picture
 #   failover     how long nobody can write after kill -9 of the leader
 #   million      three nodes with a million keys: memory, disk, bytes written, restarts. Not among
 #                those that are measured unasked, as filling etcd takes minutes
 #
 # etcd is measured beside it where it is installed. The machine should be quiet. Clusters alone, in
-# about ten minutes:
+# about twelve minutes:
 #
 #   BENCH_PARTS=cluster BENCH_SIZES=3 BENCH_ROUNDS=3 BENCH_SECONDS=1.5 test/bench/run.sh
 set -euo pipefail

@@ -2,10 +2,11 @@
 
 import contextlib
 
+import cluster_latency
 import cluster_rates
 import cluster_use
 import plot
-from cluster_rates import ECHO, ETCD
+from points import ECHO, ETCD
 from rivals import TIMINGS, makers
 from table import Table
 
@@ -13,18 +14,20 @@ from table import Table
 def measure(programs, results, sizes, rounds, seconds, keys):
     for size in sizes:
         rates = cluster_rates.Rates(programs, results, size, seconds, keys)
+        latency = cluster_latency.Latency(programs, results, rates, seconds, keys)
         use = cluster_use.Use(results, size, keys)
-        measure_size(programs, rates, use, rounds)
+        measure_size(programs, rates, latency, use, rounds)
         cluster_rates.print_table(rates)
+        cluster_latency.print_table(latency)
         cluster_use.print_table(use)
         if ETCD in rates.names():
             print_goals(rates, use)
         picture = results.path.with_suffix(f".{size}.svg")
-        plot.write(picture, rates)
+        plot.write(picture, rates, latency)
         print(f"bench: a picture of it is in {picture}", flush=True)
 
 
-def measure_size(programs, rates, use, rounds):
+def measure_size(programs, rates, latency, use, rounds):
     with contextlib.ExitStack() as stack:
         both = [make(programs, rates.size, TIMINGS) for make in makers()]
         for cluster in both:
@@ -32,6 +35,7 @@ def measure_size(programs, rates, use, rounds):
             stack.enter_context(cluster_use.founded(programs, use, cluster))
             cluster_use.fill(programs, use, cluster)
         cluster_rates.measure(programs, rates, both, rounds)
+        cluster_latency.measure(latency, both, rounds)
         cluster_use.measure(programs, use, both)
 
 
