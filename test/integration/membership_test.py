@@ -8,6 +8,7 @@ from support import expect, main, test
 from support.client import CallFailed
 from support.history import Clients, History
 from support.proto import cluster as messages
+from support.story import wait_until
 
 def order(node, name, member, timeout=10):
     """AddMember and its neighbours, through any node."""
@@ -95,12 +96,14 @@ def admit(cluster, node):
 
 @test
 def what_would_leave_no_quorum_is_refused_with_the_reason(story):
-    cluster = story.cluster(3).start()
+    cluster = story.cluster(3, ELECTION=40).start()  # a pause of the machine costs no office
     cluster.wait_until_all_follow()
     leader = cluster.leader()
     away, left = cluster.others(leader)
+    lost = f'msg="peer lost" peer={away.name} '
+    before = leader.log().count(lost)  # while they founded the cluster
     away.kill()
-    leader.wait_for_log(f'msg="peer lost" peer={away.name}')
+    wait_until(lambda: leader.log().count(lost) > before, 20, f"that {away.name} is lost")
     try:
         order(leader, "Remove", left.name)
         raise AssertionError("the last healthy follower was let go")
