@@ -184,13 +184,24 @@ static void move_on(struct pursuit *p, enum cli_next next) {
         caller->current = caller->current + 1 < caller->count ? caller->current + 1 : 0;
 }
 
+/* Connections come about only while somebody waits for them. Less when one did. */
+static void pause_for_connections(struct cli_caller *caller, uint64_t ms) {
+    uint64_t end_ms = now_ms() + ms;
+    for (size_t i = 0; i < caller->count; i++)
+        if (rpc_client_connects(caller->servers[i].client, ms / caller->count))
+            return;
+    uint64_t now = now_ms();
+    if (now < end_ms)
+        pause_ms(end_ms - now);
+}
+
 /* Waits after each round, but never past the deadline. The time left; 0: give up. */
 static uint64_t breathe(struct pursuit *p) {
     uint64_t now = now_ms();
     if (++p->attempts > p->caller->count) {
         if (now + p->pause_ms >= p->deadline_ms)
             return 0;
-        pause_ms(p->pause_ms);
+        pause_for_connections(p->caller, p->pause_ms);
         p->attempts = 0;
         p->pause_ms = p->pause_ms * 2 < PAUSE_MS_MAX ? p->pause_ms * 2 : PAUSE_MS_MAX;
         now = now_ms();

@@ -61,6 +61,17 @@ bool rpc__client_connect(struct rpc_client *client, gpr_timespec deadline,
     return state == GRPC_CHANNEL_READY;
 }
 
+bool rpc_client_connects(struct rpc_client *client, uint64_t timeout_ms) {
+    CHECK(client->owns_queue);
+    gpr_timespec deadline = rpc__deadline_after(timeout_ms);
+    grpc_connectivity_state state = grpc_channel_check_connectivity_state(client->channel, 1);
+    if (state == GRPC_CHANNEL_READY)
+        return false;
+    while (state != GRPC_CHANNEL_READY && gpr_time_cmp(gpr_now(GPR_CLOCK_MONOTONIC), deadline) < 0)
+        state = wait_for_change(client, state, deadline);
+    return state == GRPC_CHANNEL_READY;
+}
+
 /* ---- Calls --------------------------------------------------------------------------------- */
 
 static uint64_t left_until(gpr_timespec deadline) {

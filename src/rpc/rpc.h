@@ -467,6 +467,10 @@ MUST_USE enum status rpc_client_new(const char *address, struct rpc_client **ret
 /* Every call started has come out of its queue. */
 void rpc_client_free(struct rpc_client *client);
 
+/* Wait up to timeout_ms for a connection that failed: it comes about only while somebody waits,
+ * here or for an answer. True: it came; false: not in time, or it is there already. */
+bool rpc_client_connects(struct rpc_client *client, uint64_t timeout_ms);
+
 /* One KV request, waiting for its answer up to timeout_ms. On RPC_OK `ret_response` is filled (the
  * item of a get without its key) and valid until the next call on this client. */
 void rpc_client_kv(struct rpc_client *client, const struct kv_request *request, uint64_t timeout_ms,

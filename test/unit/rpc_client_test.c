@@ -91,19 +91,23 @@ struct fixture {
     char address[64];
 };
 
-static int set_up(void **state) {
-    static struct fixture f;
+static void serve(struct fixture *f, const char *address) {
     struct rpc_server_config config = {
-        .address = "127.0.0.1:0",
+        .address = address,
         .threads = 1,
         .handlers = {.on_request = on_request,
                      .on_snapshot = hand_over_snapshot,
                      .on_status = on_status},
     };
+    assert_int_equal(rpc_server_new(&config, &f->server), STATUS_OK);
+    rpc_server_start(f->server);
+    snprintf(f->address, sizeof f->address, "127.0.0.1:%d", rpc_server_port(f->server));
+}
+
+static int set_up(void **state) {
+    static struct fixture f;
     follow(STATUS_OK, false, fine);
-    assert_int_equal(rpc_server_new(&config, &f.server), STATUS_OK);
-    rpc_server_start(f.server);
-    snprintf(f.address, sizeof f.address, "127.0.0.1:%d", rpc_server_port(f.server));
+    serve(&f, "127.0.0.1:0");
     assert_int_equal(rpc_client_new(f.address, &f.client), STATUS_OK);
     *state = &f;
     return 0;
@@ -199,6 +203,22 @@ static void without_a_connection_nothing_was_applied(void **state) {
         assert_non_null(strstr(outcome.detail, "cannot connect"));
         assert_string_equal(outcome.leader, "");
     }
+}
+
+static void a_connection_that_failed_comes_about_while_somebody_waits(void **state) {
+    struct fixture *f = *state;
+    struct kv_response response;
+    char address[sizeof f->address];
+    snprintf(address, sizeof address, "%s", f->address);
+    rpc_server_drain(f->server);
+    rpc_server_free(f->server);
+    f->server = NULL;
+    assert_int_equal(ask(f, KV_GET, 1000, &response).code, RPC_UNAVAILABLE);
+    assert_false(rpc_client_connects(f->client, 50));
+    serve(f, address);
+    assert_true(rpc_client_connects(f->client, 60000));
+    assert_false(rpc_client_connects(f->client, 60000)); /* it is there already */
+    assert_int_equal(ask(f, KV_GET, 60000, &response).code, RPC_OK);
 }
 
 static void a_status_arrives(void **state) {
@@ -350,6 +370,7 @@ int main(void) {
         TEST(a_failure_without_the_mark_may_have_been_applied),
         TEST(a_request_that_was_sent_and_not_answered_may_have_been_applied),
         TEST(without_a_connection_nothing_was_applied),
+        TEST(a_connection_that_failed_comes_about_while_somebody_waits),
         TEST(a_status_arrives),
         TEST(a_snapshot_arrives_in_order_to_its_end),
         TEST(a_sink_that_refuses_ends_the_snapshot),
