@@ -58,6 +58,7 @@ struct turn {
     struct turn_outgoing outgoing;
     raft_id lost[MEMBERS_MAX]; /* peers whose connection broke since the last turn */
     size_t lost_count;
+    bool has_found;            /* one, since the last turn */
     raft_id gone[MEMBERS_MAX]; /* whose connection broke, and who was not heard since */
     size_t gone_count;
     struct turn_order *order; /* begun, and not yet done; NULL: none */
@@ -110,7 +111,7 @@ void turn__request_lost(struct turn *t, struct turn_request *request);
 
 /* peers.c */
 void turn__message(struct turn *t, struct turn_message *message);
-void turn__peers_lost(struct turn *t);
+void turn__peers_look(struct turn *t);
 bool turn__peer_is_gone(const struct turn *t, raft_id peer);
 void turn__send(struct turn *t, const struct raft_message *message);
 MUST_USE enum status turn__step(struct turn *t, const struct raft_event *event);

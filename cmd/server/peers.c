@@ -48,7 +48,11 @@ static void note_heard(struct turn *t, raft_id peer) {
             t->gone[i--] = t->gone[--t->gone_count];
 }
 
-void turn__peers_lost(struct turn *t) {
+void turn_peer_found(struct turn *t) {
+    t->has_found = true;
+}
+
+static void look_at_lost(struct turn *t) {
     struct raft_event event = {.kind = RAFT_EVENT_PEER_LOST, .now_ms = t->now_ms};
     for (size_t i = 0; i < t->lost_count; i++) {
         note_gone(t, t->lost[i]);
@@ -56,6 +60,14 @@ void turn__peers_lost(struct turn *t) {
         CHECK(turn__step(t, &event) == STATUS_OK);
     }
     t->lost_count = 0;
+}
+
+void turn__peers_look(struct turn *t) {
+    struct raft_event found = {.kind = RAFT_EVENT_PEER_FOUND, .now_ms = t->now_ms};
+    look_at_lost(t);
+    if (t->has_found)
+        CHECK(turn__step(t, &found) == STATUS_OK);
+    t->has_found = false;
 }
 
 void turn__message(struct turn *t, struct turn_message *message) {

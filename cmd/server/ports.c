@@ -200,7 +200,10 @@ struct turn_ports server__ports(struct server *s) {
 /* ---- What the mesh tells --------------------------------------------------------------------- */
 
 static void on_sighted(void *context, raft_id id, const char *name, uint64_t cluster_id) {
-    founder_sighted(context, id, name, cluster_id);
+    struct server *s = context;
+    founder_sighted(s, id, name, cluster_id);
+    if (s->turn)
+        turn_peer_found(s->turn);
 }
 
 static void on_met(void *context, const char *name) {

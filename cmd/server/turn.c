@@ -213,7 +213,7 @@ void turn_run(struct turn *t, uint64_t now_ms, struct turn_events *events) {
         turn__tell_members(t);
     t->has_told_members = true;
     step_all(t, events);
-    turn__peers_lost(t);
+    turn__peers_look(t);
     fire_timers(t);
     take_ready(t);
     turn__apply(t);
@@ -229,7 +229,8 @@ void turn_run(struct turn *t, uint64_t now_ms, struct turn_events *events) {
 
 /* A step after the last raft_ready(), such as a request resumed, may have left something to do. */
 static bool has_work_at_once(const struct turn *t) {
-    return raft_has_work(t->raft) || turn__has_more_to_apply(t) || t->lost_count > 0;
+    return raft_has_work(t->raft) || turn__has_more_to_apply(t) || t->lost_count > 0 ||
+           t->has_found;
 }
 
 uint64_t turn_deadline_ms(const struct turn *t) {

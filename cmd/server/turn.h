@@ -249,6 +249,9 @@ uint64_t turn_deadline_ms(const struct turn *turn);
  * time; what is more than MEMBERS_MAX between two turns is not looked at. */
 void turn_peer_lost(struct turn *turn, raft_id peer);
 
+/* A connection to a peer has come about: likewise. */
+void turn_peer_found(struct turn *turn);
+
 /* For people who ask; borrowed until the next turn. */
 const struct raft_configuration *turn_configuration(const struct turn *turn); /* the newest */
 const struct raft_status *turn_raft(const struct turn *turn);

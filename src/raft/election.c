@@ -107,6 +107,11 @@ void raft__peer_lost(struct raft *r, raft_id peer) {
     r->has_lost_leader = true;
 }
 
+/* Who has just started learns who leads, and how far it is behind. */
+void raft__peer_found(struct raft *r) {
+    r->wants_round = r->wants_round || r->status.role == RAFT_LEADER;
+}
+
 /* "If a server receives a RequestVote request within the minimum election timeout of hearing from a
  * current leader, it does not update its term or grant its vote." (4.2.3) A leader hears itself.
  * Its term may move by other ways, and the leader's lease counts on its silence all the same. */

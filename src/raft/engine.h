@@ -149,6 +149,7 @@ void raft__election_timer_reset(struct raft *r);
 uint64_t raft__random(struct raft *r);
 void raft__timeout(struct raft *r);
 void raft__peer_lost(struct raft *r, raft_id peer);
+void raft__peer_found(struct raft *r);
 bool raft__is_sticky(const struct raft *r);
 bool raft__can_campaign(const struct raft *r);
 

@@ -121,6 +121,7 @@ static enum status step(struct raft *r, const struct raft_event *event) {
     case RAFT_EVENT_DELAYED: raft__batch_delayed(r, event); return STATUS_OK;
     case RAFT_EVENT_CUT: raft__cut(r, event->cut_index); return STATUS_OK;
     case RAFT_EVENT_PEER_LOST: raft__peer_lost(r, event->lost_peer); return STATUS_OK;
+    case RAFT_EVENT_PEER_FOUND: raft__peer_found(r); return STATUS_OK;
     case RAFT_EVENT_SNAPSHOT_SENT: raft__snapshot_sent(r, event); return STATUS_OK;
     case RAFT_EVENT_INSTALLED: return raft__installed(r, event);
     }

@@ -207,6 +207,7 @@ enum raft_event_kind {
     RAFT_EVENT_DELAYED,       /* it found no room for a batch: that is no hanging disk */
     RAFT_EVENT_CUT,           /* the log was cut up to and including an index */
     RAFT_EVENT_PEER_LOST,     /* the connection to a peer has broken */
+    RAFT_EVENT_PEER_FOUND,    /* one has come about: who is there need not wait for a heartbeat */
     RAFT_EVENT_SNAPSHOT_SENT, /* a snapshot's transfer to a peer has ended */
     /* This node's state and log were replaced by a snapshot, in one transaction that also raised
      * the durable term to the snapshot's (voting for nobody) where it was older: a batch with a

@@ -51,6 +51,28 @@ static void a_read_is_confirmed_by_a_round_sent_after_it_arrived(void **state) {
     solo_stop(s);
 }
 
+static enum status find_a_peer(struct solo *s) {
+    return solo_step(s, (struct raft_event){.kind = RAFT_EVENT_PEER_FOUND});
+}
+
+static void a_leader_speaks_up_when_a_peer_is_found(void **state) {
+    (void)state;
+    struct solo *s = given_a_leader();
+    assert_int_equal(find_a_peer(s), STATUS_OK);
+    assert_int_equal(solo_sent_count(s, RAFT_HEARTBEAT), 2);
+    assert_int_equal(raft_status(s->raft)->role, RAFT_LEADER);
+    solo_stop(s);
+}
+
+static void a_follower_says_nothing_to_a_peer_it_finds(void **state) {
+    (void)state;
+    struct solo s;
+    solo_start_with_log(&s, 3, 1);
+    assert_int_equal(find_a_peer(&s), STATUS_OK);
+    assert_int_equal(solo_sent_count(&s, RAFT_HEARTBEAT), 0);
+    solo_stop(&s);
+}
+
 static void reads_that_came_before_the_round_share_it(void **state) {
     (void)state;
     struct solo *s = given_a_leader();
@@ -331,6 +353,8 @@ static void an_answer_to_a_former_life_confirms_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_read_is_confirmed_by_a_round_sent_after_it_arrived),
+        cmocka_unit_test(a_leader_speaks_up_when_a_peer_is_found),
+        cmocka_unit_test(a_follower_says_nothing_to_a_peer_it_finds),
         cmocka_unit_test(reads_that_came_before_the_round_share_it),
         cmocka_unit_test(a_read_never_joins_a_round_already_sent),
         cmocka_unit_test(a_late_answer_to_an_older_round_confirms_nothing),
