@@ -93,7 +93,7 @@ static void on_install(void *context, struct rpc_incoming *incoming,
 }
 
 static void on_pause(void *context) {
-    inbox_settle(&((struct server *)context)->inbox);
+    inbox_run_or_wake(&((struct server *)context)->inbox);
 }
 
 struct rpc_handlers server__handlers(struct server *s) {

@@ -1,9 +1,9 @@
 /* The loop's inbox: everyone hands it events here, in order; nobody waits but the loop.
  *
- * While the loop sleeps, a thread that has put events in may run a turn on them in its stead, as
- * its guest: no thread is woken, and what the turn sends or answers leaves at once. There is one
- * turn at a time, whoever runs it, each sees all that the ones before it did, and what is not for
- * the turn is left to the loop.
+ * While the loop sleeps, its turn is lent: a thread that has put events in may borrow it and run
+ * one turn on them in the loop's stead. No thread is woken then, and what the turn sends or answers
+ * leaves at once. There is one turn at a time, whoever runs it, each sees all that the ones before
+ * it did, and what is not for the turn is left to the loop.
  *
  * An event lies in memory of whoever posts it, so there is always room for it; how many there can
  * be is bounded where they are made (REQUESTS_MAX calls, one completion per batch, flush and cut).
@@ -16,48 +16,61 @@
 
 #include <pthread.h>
 
-/* Runs a turn on these events; returns when the loop has to be awake. */
-typedef uint64_t inbox_guest(void *context, struct turn_events *events);
+/* Runs one turn on these events; returns when the loop has to be awake. */
+typedef uint64_t inbox_turn(void *context, struct turn_events *events);
+
+/*   AWAKE    -> ASLEEP     nothing is there
+ *   ASLEEP   -> AWAKE      somebody wakes it, or its time is up
+ *   ASLEEP   -> BORROWED   somebody runs a turn
+ *   BORROWED -> ASLEEP     the turn is over, and nothing is due
+ *   BORROWED -> AWAKE      the turn is over, and something is
+ *   BORROWED -> WAITING    the loop's time is up
+ *   WAITING  -> AWAKE      the turn is over */
+enum inbox_loop {
+    INBOX_AWAKE,    /* runs turns itself, and looks into the inbox before it sleeps */
+    INBOX_ASLEEP,   /* nobody has woken it */
+    INBOX_BORROWED, /* asleep, and another thread runs a turn */
+    INBOX_WAITING,  /* awake again, until that turn is over */
+};
 
 struct inbox {
     pthread_mutex_t mutex;
-    pthread_cond_t arrived; /* on CLOCK_MONOTONIC */
+    pthread_cond_t woken; /* on CLOCK_MONOTONIC */
     struct turn_events events;
-    size_t loop_count; /* those among them that are not for a guest */
-    bool is_asleep;    /* the loop, and nobody has woken it */
-    bool is_visited;   /* a guest runs a turn */
+    size_t loop_count; /* those among them that are the loop's alone */
     bool is_closed;    /* to requests */
-
-    bool is_open;     /* to guests, while the loop sleeps */
+    enum inbox_loop loop;
     uint64_t wake_ms; /* until when it sleeps */
-    inbox_guest *guest;
-    void *context; /* the guest's */
+    inbox_turn *turn; /* NULL: it is not lent */
+    void *context;    /* the turn's */
 };
 
 void inbox_init(struct inbox *inbox);
 void inbox_close(struct inbox *inbox);
 
-/* Any thread. */
-void inbox_post(struct inbox *inbox, struct turn_event *event);
+/* ---- Putting: any thread --------------------------------------------------------------------- */
 
-/* Any thread, which calls inbox_settle() soon: the loop is not woken before. */
+void inbox_post(struct inbox *inbox, struct turn_event *event);
+/* The same for a client's request. STATUS_UNAVAILABLE after inbox_refuse(). */
+MUST_USE enum status inbox_post_request(struct inbox *inbox, struct turn_event *event);
+
+/* The same, but the loop is not woken: the caller calls inbox_run_or_wake() soon. */
 void inbox_put(struct inbox *inbox, struct turn_event *event);
 MUST_USE enum status inbox_put_request(struct inbox *inbox, struct turn_event *event);
 
-/* Be the loop's guest if that can be, or wake it; nothing, if nothing was put. The caller holds no
- * lock. */
-void inbox_settle(struct inbox *inbox);
+/* Run a turn on what was put, or wake the loop for it; nothing, if there is nothing. The caller
+ * holds no lock, and nothing in a turn waits for his thread. */
+void inbox_run_or_wake(struct inbox *inbox);
 
-/* The same for a client's request; STATUS_UNAVAILABLE after inbox_refuse(). Any thread. */
-MUST_USE enum status inbox_post_request(struct inbox *inbox, struct turn_event *event);
-void inbox_refuse(struct inbox *inbox);
+/* ---- The loop's ------------------------------------------------------------------------------ */
 
 /* Wait for an event, until `deadline_ms` at the latest, and take all there are. */
 void inbox_take(struct inbox *inbox, uint64_t deadline_ms, struct turn_events *ret_events);
 
-/* From now on open to guests, while the loop waits. */
-void inbox_open(struct inbox *inbox, inbox_guest *guest, void *context);
-/* No guest is in there, nor comes from now on. The loop. */
-void inbox_shut(struct inbox *inbox);
+/* From now on others may run `turn` while the loop sleeps; NULL: nobody may. */
+void inbox_lend(struct inbox *inbox, inbox_turn *turn, void *context);
+
+/* Requests are refused from now on. */
+void inbox_refuse(struct inbox *inbox);
 
 #endif

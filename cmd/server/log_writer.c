@@ -180,7 +180,7 @@ static void *run(void *context) {
     struct log_work work;
     while (take_work(w, &work)) {
         write_batches(w, &work.batches);
-        inbox_settle(w->inbox); /* before anything else that may take long */
+        inbox_run_or_wake(w->inbox); /* before anything else that may take long */
         do_jobs(w, &work.jobs);
         if (work.cut)
             cut_slice(w, work.cut);

@@ -3,7 +3,7 @@
  *
  * It dials the addresses that PEERS names, that gossip has found and that nodes told of themselves,
  * keeps what it learnt in the log's store, and lets nothing of Raft's pass before the gate of a
- * connection is open. It belongs to the loop and its guests; what arrives on gRPC's threads comes
+ * connection is open. It belongs to the turn, whoever runs it; what arrives on gRPC's threads comes
  * through the inbox. */
 #ifndef PHALANX_SERVER_MESH_H
 #define PHALANX_SERVER_MESH_H

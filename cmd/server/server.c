@@ -263,7 +263,7 @@ static bool is_over(const struct server *s) {
 }
 
 /* As the loop would, on the thread of whoever brought the events, while it sleeps. */
-static uint64_t be_guest(void *context, struct turn_events *arrived) {
+static uint64_t run_lent_turn(void *context, struct turn_events *arrived) {
     struct server *s = context;
     struct turn_events events;
     sort_events(s, arrived, &events);
@@ -292,10 +292,10 @@ static bool is_leaving(const struct server *s) {
 static void loop(struct server *s) {
     while (!is_over(s)) {
         if (s->turn)
-            inbox_open(&s->inbox, be_guest, s);
+            inbox_lend(&s->inbox, run_lent_turn, s);
         run_one(s, next_deadline_ms(s));
     }
-    inbox_shut(&s->inbox);
+    inbox_lend(&s->inbox, NULL, NULL);
     while (is_leaving(s))
         run_one(s, clock_ms() + DRAIN_MS);
     while (forwarder_is_busy(s->forwarder)) /* as long as their callers wait, at most */

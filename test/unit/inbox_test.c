@@ -1,4 +1,5 @@
-/* The loop's inbox: one turn at a time, by the loop or by a guest, and nothing is left lying. */
+/* The loop's inbox: one turn at a time, by the loop or by who borrows it, and nothing is left
+ * lying. */
 #include "server/inbox.h"
 
 #include "server/loop_event.h"
@@ -60,7 +61,7 @@ static void *run_loop(void *unused) {
 static void wait_until_asleep(void) {
     for (bool is_asleep = false; !is_asleep; usleep(100)) {
         assert_int_equal(pthread_mutex_lock(&inbox.mutex), 0);
-        is_asleep = inbox.is_asleep;
+        is_asleep = inbox.loop == INBOX_ASLEEP;
         assert_int_equal(pthread_mutex_unlock(&inbox.mutex), 0);
     }
 }
@@ -72,32 +73,32 @@ static void wait_until_taken(size_t count) {
     assert_int_equal(atomic_load(&loop.taken), count);
 }
 
-/* ---- The guest ------------------------------------------------------------------------------- */
+/* ---- The borrower ---------------------------------------------------------------------------- */
 
 static struct {
     atomic_uint turns;
     uint64_t deadline_ms;         /* what the loop is told */
     struct turn_event *left_over; /* comes in during the turn */
     uint64_t stays_ms;
-} guest;
+} borrower;
 
-static uint64_t be_guest(void *context, struct turn_events *events) {
-    assert_ptr_equal(context, &guest);
-    atomic_fetch_add(&guest.turns, 1);
-    turn(events, guest.stays_ms);
-    if (guest.left_over)
-        inbox_post(&inbox, guest.left_over);
-    guest.left_over = NULL;
-    return guest.deadline_ms;
+static uint64_t run_borrowed(void *context, struct turn_events *events) {
+    assert_ptr_equal(context, &borrower);
+    atomic_fetch_add(&borrower.turns, 1);
+    turn(events, borrower.stays_ms);
+    if (borrower.left_over)
+        inbox_post(&inbox, borrower.left_over);
+    borrower.left_over = NULL;
+    return borrower.deadline_ms;
 }
 
 static int set_up(void **state) {
     (void)state;
-    memset(&guest, 0, sizeof guest);
+    memset(&borrower, 0, sizeof borrower);
     memset(&loop, 0, sizeof loop);
-    guest.deadline_ms = UINT64_MAX;
+    borrower.deadline_ms = UINT64_MAX;
     inbox_init(&inbox);
-    inbox_open(&inbox, be_guest, &guest);
+    inbox_lend(&inbox, run_borrowed, &borrower);
     return 0;
 }
 
@@ -123,24 +124,24 @@ static int tear_down(void **state) {
 
 /* ---- Tests ----------------------------------------------------------------------------------- */
 
-static void what_was_put_is_taken_by_a_guest_while_the_loop_sleeps(void **state) {
+static void what_was_put_is_run_at_once_while_the_loop_sleeps(void **state) {
     (void)state;
     struct turn_event events[] = {{.kind = TURN_REQUEST}, {.kind = TURN_MESSAGE}};
     start();
     inbox_put(&inbox, &events[0]);
     assert_int_equal(inbox_put_request(&inbox, &events[1]), STATUS_OK);
-    inbox_settle(&inbox);
-    assert_int_equal(atomic_load(&guest.turns), 1);
+    inbox_run_or_wake(&inbox);
+    assert_int_equal(atomic_load(&borrower.turns), 1);
     assert_int_equal(atomic_load(&loop.taken), 2);
     assert_int_equal(atomic_load(&loop.turns), 0);
     stop();
 }
 
-static void nothing_put_is_nothing_to_settle(void **state) {
+static void nothing_put_is_nothing_to_run(void **state) {
     (void)state;
     start();
-    inbox_settle(&inbox);
-    assert_int_equal(atomic_load(&guest.turns), 0);
+    inbox_run_or_wake(&inbox);
+    assert_int_equal(atomic_load(&borrower.turns), 0);
     assert_int_equal(atomic_load(&loop.turns), 0);
     stop();
 }
@@ -152,9 +153,9 @@ static void what_is_the_loops_is_left_to_it_with_all_that_came_along(void **stat
     start();
     inbox_put(&inbox, &mine);
     inbox_put(&inbox, loop_event_of(&its, NULL));
-    inbox_settle(&inbox);
+    inbox_run_or_wake(&inbox);
     wait_until_taken(2);
-    assert_int_equal(atomic_load(&guest.turns), 0);
+    assert_int_equal(atomic_load(&borrower.turns), 0);
     stop();
 }
 
@@ -164,17 +165,17 @@ static void a_post_wakes_the_loop(void **state) {
     start();
     inbox_post(&inbox, &event);
     wait_until_taken(1);
-    assert_int_equal(atomic_load(&guest.turns), 0);
+    assert_int_equal(atomic_load(&borrower.turns), 0);
     stop();
 }
 
-static void the_loop_is_woken_for_a_deadline_that_the_guest_brought_nearer(void **state) {
+static void the_loop_is_woken_for_a_deadline_that_the_turn_brought_nearer(void **state) {
     (void)state;
     struct turn_event event = {.kind = TURN_REQUEST};
     start();
-    guest.deadline_ms = clock_ms() + 5;
+    borrower.deadline_ms = clock_ms() + 5;
     inbox_put(&inbox, &event);
-    inbox_settle(&inbox);
+    inbox_run_or_wake(&inbox);
     uint64_t end_ms = clock_ms() + PATIENCE_MS;
     while (atomic_load(&loop.turns) == 0 && clock_ms() < end_ms)
         usleep(100);
@@ -182,44 +183,44 @@ static void the_loop_is_woken_for_a_deadline_that_the_guest_brought_nearer(void 
     stop();
 }
 
-static void the_loop_takes_what_came_while_a_guest_was_in(void **state) {
+static void the_loop_takes_what_came_while_its_turn_was_lent(void **state) {
     (void)state;
     struct turn_event event = {.kind = TURN_REQUEST};
     struct turn_event later = {.kind = TURN_REQUEST};
     start();
-    guest.left_over = &later;
+    borrower.left_over = &later;
     inbox_put(&inbox, &event);
-    inbox_settle(&inbox);
-    assert_int_equal(atomic_load(&guest.turns), 1);
+    inbox_run_or_wake(&inbox);
+    assert_int_equal(atomic_load(&borrower.turns), 1);
     wait_until_taken(2);
     stop();
 }
 
 /* Its sleep is over while somebody else is in a turn: it waits for him. */
-static void the_loop_waits_for_its_guest(void **state) {
+static void the_loop_waits_for_a_turn_that_is_lent(void **state) {
     (void)state;
     struct turn_event event = {.kind = TURN_REQUEST};
     loop.deadline_ms = 20;
-    guest.stays_ms = 60;
+    borrower.stays_ms = 60;
     start();
     wait_until_asleep();
     for (size_t i = 0; i < 5; i++) {
         inbox_put(&inbox, &event);
-        inbox_settle(&inbox);
+        inbox_run_or_wake(&inbox);
         wait_until_taken(i + 1);
     }
     stop(); /* nobody met anybody */
 }
 
-static void an_inbox_that_is_shut_has_no_guests(void **state) {
+static void a_turn_that_is_not_lent_is_the_loops(void **state) {
     (void)state;
     struct turn_event event = {.kind = TURN_REQUEST};
-    inbox_shut(&inbox);
+    inbox_lend(&inbox, NULL, NULL);
     start();
     inbox_put(&inbox, &event);
-    inbox_settle(&inbox);
+    inbox_run_or_wake(&inbox);
     wait_until_taken(1);
-    assert_int_equal(atomic_load(&guest.turns), 0);
+    assert_int_equal(atomic_load(&borrower.turns), 0);
     stop();
 }
 
@@ -229,8 +230,8 @@ static void a_request_after_the_refusal_is_not_taken(void **state) {
     inbox_refuse(&inbox);
     assert_int_equal(inbox_put_request(&inbox, &event), STATUS_UNAVAILABLE);
     assert_int_equal(inbox_post_request(&inbox, &event), STATUS_UNAVAILABLE);
-    inbox_settle(&inbox);
-    assert_int_equal(atomic_load(&guest.turns), 0);
+    inbox_run_or_wake(&inbox);
+    assert_int_equal(atomic_load(&borrower.turns), 0);
 }
 
 /* ---- All at once ----------------------------------------------------------------------------- */
@@ -247,10 +248,10 @@ static void *post_many(void *argument) {
         } else {
             inbox_put(&inbox, &events[i]);
             if (i % 3 != 0)
-                inbox_settle(&inbox);
+                inbox_run_or_wake(&inbox);
         }
     }
-    inbox_settle(&inbox);
+    inbox_run_or_wake(&inbox);
     return NULL;
 }
 
@@ -274,14 +275,14 @@ static void all_of_it_is_taken_once_and_in_one_turn_at_a_time(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        INBOX_TEST(what_was_put_is_taken_by_a_guest_while_the_loop_sleeps),
-        INBOX_TEST(nothing_put_is_nothing_to_settle),
+        INBOX_TEST(what_was_put_is_run_at_once_while_the_loop_sleeps),
+        INBOX_TEST(nothing_put_is_nothing_to_run),
         INBOX_TEST(what_is_the_loops_is_left_to_it_with_all_that_came_along),
         INBOX_TEST(a_post_wakes_the_loop),
-        INBOX_TEST(the_loop_is_woken_for_a_deadline_that_the_guest_brought_nearer),
-        INBOX_TEST(the_loop_takes_what_came_while_a_guest_was_in),
-        INBOX_TEST(the_loop_waits_for_its_guest),
-        INBOX_TEST(an_inbox_that_is_shut_has_no_guests),
+        INBOX_TEST(the_loop_is_woken_for_a_deadline_that_the_turn_brought_nearer),
+        INBOX_TEST(the_loop_takes_what_came_while_its_turn_was_lent),
+        INBOX_TEST(the_loop_waits_for_a_turn_that_is_lent),
+        INBOX_TEST(a_turn_that_is_not_lent_is_the_loops),
         INBOX_TEST(a_request_after_the_refusal_is_not_taken),
         INBOX_TEST(all_of_it_is_taken_once_and_in_one_turn_at_a_time),
     };

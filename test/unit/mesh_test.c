@@ -119,7 +119,7 @@ static void link_down(void *context, struct rpc_link *link) {
 }
 
 static void on_pause(void *context) {
-    inbox_settle(&((struct node *)context)->inbox);
+    inbox_run_or_wake(&((struct node *)context)->inbox);
 }
 
 static void start_server(struct node *n) {
