@@ -13,7 +13,8 @@ grpc_server_credentials *rpc__server_credentials_new(void);
 /* The name that every server's certificate carries; NULL: that of the host dialled. */
 const char *rpc__credentials_server_name(void);
 
-/* Whether the caller may speak as a node: its certificate carries that name, where there is one. */
+/* Whether the other side, caller or called, may speak as a node: its certificate carries that name,
+ * where there is one. The core would also take a wildcard's server for it, or a subject's. */
 bool rpc__credentials_is_node(grpc_call *call);
 
 /* Before the library is shut down. */

@@ -1,6 +1,7 @@
 /* Links that we dial: one at a time, opened again and again. */
 #include "log.h"
 #include "rpc/channel.h"
+#include "rpc/credentials.h"
 #include "rpc/link.h"
 
 #include <grpc/support/time.h>
@@ -51,10 +52,19 @@ static bool has_mark(const grpc_metadata_array *metadata) {
     return false;
 }
 
+/* False: it ends. */
+static bool is_with_node(struct rpc_link *link) {
+    bool is_node = rpc__credentials_is_node(link->grpc);
+    if (!is_node)
+        (void)grpc_call_cancel_with_status(link->grpc, GRPC_STATUS_PERMISSION_DENIED,
+                                           "the certificate there does not name a node", NULL);
+    return is_node;
+}
+
 static void on_opened(struct rpc__event *event, bool is_ok) {
     struct rpc_link *link = CONTAINER_OF(event, struct rpc_link, opened);
     link->is_opening = false;
-    if (is_ok && has_mark(&link->initial))
+    if (is_ok && has_mark(&link->initial) && is_with_node(link))
         rpc__link_up(link);
     rpc__link_go_on(link);
 }
@@ -107,7 +117,7 @@ static void tell_refusal(struct rpc_dial *dial, const struct rpc_link *link) {
     snprintf(address, sizeof address, "%s", dial->address);
     pthread_mutex_unlock(&dial->lock);
     if (is_refused && !dial->has_told)
-        log_warn("a node does not let this one in", log_text("address", address),
+        log_warn("a node and this one do not come together", log_text("address", address),
                  log_bytes("reason", bytes_of(GRPC_SLICE_START_PTR(link->detail),
                                               GRPC_SLICE_LENGTH(link->detail))));
     dial->has_told = is_refused;

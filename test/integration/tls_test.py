@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """TLS: nodes and clients know each other by certificates of one authority, and nobody else gets
 in."""
+import os
+import pty
+import re
 import socket
 import ssl
+import subprocess
 
 from support import expect, main, test
 
 from support.client import CallFailed, Client
 from support.cluster import Port
-from support.story import wait_until
+from support.story import CLI, wait_until
 from support.tls import Authority
 
 import grpc
@@ -21,7 +25,7 @@ def serve(story, ports, name, certificate, **settings):
     """One node of those that the ports name."""
     peers = ",".join(f"{other}=127.0.0.1:{port.number}" for other, port in ports.items())
     server = story.server(NODE_ID=name, PEERS=peers, GRPC_ADDR=f"127.0.0.1:{ports[name].number}",
-                          **certificate.settings(TLS_NAME=NAME), **QUICK, **settings)
+                          **{**certificate.settings(TLS_NAME=NAME), **QUICK, **settings})
     server.launch()
     wait_until(server.is_serving, 20, f"that {name} listens")
     return server
@@ -122,6 +126,32 @@ def a_clients_certificate_makes_nobody_a_node(story):
 
 
 @test
+def a_name_elsewhere_in_a_certificate_makes_nobody_a_node(story):
+    """gRPC takes a server by its subject, too, and by a wildcard."""
+    authority = Authority(story.directory, "ours")
+    node, client = authority.issue("node", f"DNS:{NAME}"), authority.issue("client", "DNS:client")
+    subject, wildcard = authority.issue(NAME), authority.issue("wildcard", "DNS:*.test")
+    ports = ports_of(story, "abcd")
+    a = serve(story, ports, "a", node)
+    pretenders = [serve(story, ports, "b", subject), serve(story, ports, "c", wildcard)]
+    for pretender in pretenders:
+        wait_until(lambda: re.search(f"{pretender.address}.*the certificate there does not name",
+                                     a.log()), 20, "that the one who dials it tells why")
+        expect("peer found" not in pretender.log(), pretender.log())
+        expect(ask(story, pretender, client, "status").status == 0, "clients are less strict")
+    expect("peer found" not in a.log(), a.log())
+
+
+@test
+def a_nodes_name_is_the_same_in_capitals(story):
+    authority = Authority(story.directory, "ours")
+    node, client = authority.issue("node", f"DNS:{NAME}"), authority.issue("client", "DNS:client")
+    ports = ports_of(story, "ab")
+    servers = [serve(story, ports, name, node, TLS_NAME=NAME.upper()) for name in ports]
+    until_answered(story, servers[0], client)
+
+
+@test
 def renewed_certificates_are_used_without_a_restart(story):
     authority = Authority(story.directory, "ours")
     node, client = authority.issue("node", f"DNS:{NAME}"), authority.issue("client", "DNS:client")
@@ -149,10 +179,28 @@ def a_file_that_is_of_no_use_is_named_at_the_start(story):
     server.launch()
     expect(server.exit_status() == 1, "it started:", server.log())
     expect("belongs to the certificate" in server.log(), server.log())
+    locked = authority.issue("locked", f"DNS:{NAME}")
+    locked.lock_key("secret")
+    server = story.server(**locked.settings())
+    server.launch()
+    expect(server.exit_status() == 1, "it started:", server.log())
+    expect(f"{locked.key} holds no" in server.log(), server.log())
     server = story.server(TLS_CERT=node.cert)
     server.launch()
     expect(server.exit_status() == 2, "it started:", server.log())
     expect("TLS_KEY" in server.log(), server.log())
+
+
+@test
+def nobody_is_asked_for_a_passphrase(story):
+    locked = Authority(story.directory, "ours").issue("client", "DNS:client")
+    locked.lock_key("secret")
+    master, terminal = pty.openpty()
+    story.at_end(lambda: (os.close(master), os.close(terminal)))
+    words = ["setsid", "--ctty", "--wait", CLI, "get", "k", "-addr", "127.0.0.1:1", *locked.flags()]
+    asked = subprocess.run(words, stdin=terminal, stdout=terminal, stderr=subprocess.PIPE,
+                           timeout=20)
+    expect(asked.returncode == 2 and b"holds no private key" in asked.stderr, asked)
 
 
 main()

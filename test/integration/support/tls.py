@@ -24,7 +24,8 @@ class Authority:
 
     def issue(self, name, *alternatives):
         """name.pem and name.key, for names such as DNS:host and IP:127.0.0.1; anew each time."""
-        (self.folder / f"{name}.ext").write_text(f"subjectAltName={','.join(alternatives)}\n")
+        extensions = f"subjectAltName={','.join(alternatives)}\n" if alternatives else ""
+        (self.folder / f"{name}.ext").write_text(extensions)
         self._run("req", *KEY, "-keyout", f"{name}.new.key", "-out", f"{name}.csr", "-subj",
                   f"/CN={name}")
         self._run("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
@@ -40,6 +41,13 @@ class Certificate:
         self.cert = authority.folder / f"{name}.pem"
         self.key = authority.folder / f"{name}.key"
         self.ca = authority.ca
+
+    def lock_key(self, passphrase):
+        """The key is of no use without it."""
+        locked = self.key.with_suffix(".locked")
+        subprocess.run(["openssl", "ec", "-in", self.key, "-aes128", "-passout",
+                        f"pass:{passphrase}", "-out", locked], check=True, capture_output=True)
+        os.replace(locked, self.key)
 
     def settings(self, **more):
         return {"TLS_CERT": self.cert, "TLS_KEY": self.key, "TLS_CA": self.ca, **more}
