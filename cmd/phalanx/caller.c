@@ -160,6 +160,7 @@ struct pursuit {
     uint64_t deadline_ms;
     uint64_t pause_ms;
     size_t attempts; /* in this round: since the last pause */
+    size_t hurries;  /* pauses that a connection cut short */
 };
 
 /* All that is left for the only server; otherwise half, so that one that hangs leaves time for the
@@ -184,11 +185,14 @@ static void move_on(struct pursuit *p, enum cli_next next) {
         caller->current = caller->current + 1 < caller->count ? caller->current + 1 : 0;
 }
 
-/* Connections come about only while somebody waits for them. Less when one did. */
-static void pause_for_connections(struct cli_caller *caller, uint64_t ms) {
-    uint64_t end_ms = now_ms() + ms;
+/* Connections come about only while somebody waits for them. Less when one did; once for each
+ * server, as there may be one that connects and hangs up, again and again. */
+static void pause_for_connections(struct pursuit *p) {
+    struct cli_caller *caller = p->caller;
+    uint64_t end_ms = now_ms() + p->pause_ms;
     for (size_t i = 0; i < caller->count; i++)
-        if (rpc_client_connects(caller->servers[i].client, ms / caller->count))
+        if (rpc_client_connects(caller->servers[i].client, p->pause_ms / caller->count) &&
+            p->hurries++ < caller->count)
             return;
     uint64_t now = now_ms();
     if (now < end_ms)
@@ -201,7 +205,7 @@ static uint64_t breathe(struct pursuit *p) {
     if (++p->attempts > p->caller->count) {
         if (now + p->pause_ms >= p->deadline_ms)
             return 0;
-        pause_for_connections(p->caller, p->pause_ms);
+        pause_for_connections(p);
         p->attempts = 0;
         p->pause_ms = p->pause_ms * 2 < PAUSE_MS_MAX ? p->pause_ms * 2 : PAUSE_MS_MAX;
         now = now_ms();

@@ -11,7 +11,10 @@
 
 #include "phalanx/caller.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define PATIENCE_MS 120000
 
@@ -126,13 +129,7 @@ static int tear_down(void **state) {
 
 /* ---- The caller ---------------------------------------------------------------------------- */
 
-/* As many of the servers as -addr has, in order. */
-static struct cli_caller *caller_of(size_t count, uint64_t timeout_ms) {
-    char addresses[256] = "";
-    size_t len = 0;
-    for (size_t i = 0; i < count; i++)
-        len += (size_t)snprintf(addresses + len, sizeof addresses - len, "%s%s", i == 0 ? "" : ",",
-                                nodes[i].address);
+static struct cli_caller *caller_of_addresses(const char *addresses, uint64_t timeout_ms) {
     struct cli_flags flags = {.addresses = addresses,
                               .timeout_ms = timeout_ms,
                               .tls_cert = "",
@@ -142,6 +139,16 @@ static struct cli_caller *caller_of(size_t count, uint64_t timeout_ms) {
     struct cli_caller *caller = cli_caller_new(&flags);
     assert_non_null(caller);
     return caller;
+}
+
+/* As many of the servers as -addr has, in order. */
+static struct cli_caller *caller_of(size_t count, uint64_t timeout_ms) {
+    char addresses[256] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++)
+        len += (size_t)snprintf(addresses + len, sizeof addresses - len, "%s%s", i == 0 ? "" : ",",
+                                nodes[i].address);
+    return caller_of_addresses(addresses, timeout_ms);
 }
 
 /* How it ends, and (on CLI_EXIT_OK) which server did it. */
@@ -236,6 +243,57 @@ static void rounds_go_on_until_somebody_can(void **state) {
     assert_int_equal(times_asked(b), 5);
 }
 
+/* ---- Hanging up ---------------------------------------------------------------------------- */
+
+static int listen_somewhere(char *ret_address, size_t size) {
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof name;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(listener >= 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&name, sizeof name), 0);
+    assert_int_equal(listen(listener, 16), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &len), 0);
+    snprintf(ret_address, size, "127.0.0.1:%d", ntohs(name.sin_port));
+    return listener;
+}
+
+struct greeter {
+    int listener;
+    size_t greeted;
+};
+
+/* Says what makes a connection of HTTP/2, hears something, and is gone. */
+static void *greet_and_hang_up(void *context) {
+    static const unsigned char settings[] = {0, 0, 0, 4, 0, 0, 0, 0, 0};
+    struct greeter *greeter = context;
+    int connection;
+    while ((connection = accept(greeter->listener, NULL, NULL)) >= 0) {
+        char heard[256];
+        if (send(connection, settings, sizeof settings, MSG_NOSIGNAL) > 0)
+            (void)!recv(connection, heard, sizeof heard, 0); /* whatever */
+        close(connection);
+        greeter->greeted++;
+    }
+    return NULL;
+}
+
+static void a_server_that_hangs_up_is_left_alone_for_a_while(void **state) {
+    (void)state;
+    char address[64];
+    struct greeter greeter = {.listener = listen_somewhere(address, sizeof address)};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, greet_and_hang_up, &greeter), 0);
+    struct cli_caller *caller = caller_of_addresses(address, 1500);
+    struct kv_request request = {.operation = KV_GET, .key = bytes_of_text("k")};
+    struct kv_response response = {0};
+    assert_int_equal(cli_caller_kv(caller, "get", &request, true, &response), CLI_EXIT_UNAVAILABLE);
+    cli_caller_free(caller);
+    shutdown(greeter.listener, SHUT_RDWR); /* accept() ends */
+    pthread_join(thread, NULL);
+    close(greeter.listener);
+    assert_in_range(greeter.greeted, 2, 30); /* pauses of 50, 100, 200, 400 ms, each twice */
+}
+
 /* ---- Orders -------------------------------------------------------------------------------- */
 
 static void an_order_that_was_not_begun_is_given_again(void **state) {
@@ -273,6 +331,7 @@ int main(void) {
         CASE(a_write_whose_fate_is_open_is_not_repeated_without_a_name),
         CASE(a_named_write_is_repeated_elsewhere_under_the_same_name),
         CASE(rounds_go_on_until_somebody_can),
+        CASE(a_server_that_hangs_up_is_left_alone_for_a_while),
         CASE(an_order_that_was_not_begun_is_given_again),
         CASE(an_order_that_may_have_begun_is_not_given_again),
         CASE(a_refusal_ends_it_and_tells_what_kind_it_is),
