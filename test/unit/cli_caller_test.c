@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "phalanx/caller.h"
+#include "support/listener.h"
 
-#include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -245,18 +245,6 @@ static void rounds_go_on_until_somebody_can(void **state) {
 
 /* ---- Hanging up ---------------------------------------------------------------------------- */
 
-static int listen_somewhere(char *ret_address, size_t size) {
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof name;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(listener >= 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&name, sizeof name), 0);
-    assert_int_equal(listen(listener, 16), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &len), 0);
-    snprintf(ret_address, size, "127.0.0.1:%d", ntohs(name.sin_port));
-    return listener;
-}
-
 struct greeter {
     int listener;
     size_t greeted;
@@ -284,7 +272,7 @@ static void *greet_and_hang_up(void *context) {
 static void a_server_that_hangs_up_is_left_alone_for_a_while(void **state) {
     (void)state;
     char address[64];
-    struct greeter greeter = {.listener = listen_somewhere(address, sizeof address)};
+    struct greeter greeter = {.listener = listener_open(address, sizeof address)};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, greet_and_hang_up, &greeter), 0);
     struct cli_caller *caller = caller_of_addresses(address, 1500);

@@ -8,11 +8,10 @@
 #include <cmocka.h>
 
 #include "rpc/rpc.h"
+#include "support/listener.h"
 
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* ---- The server ---------------------------------------------------------------------------- */
@@ -314,25 +313,12 @@ static void every_call_completes_once_with_its_own_answer(void **state) {
     rpc_queue_free(queue);
 }
 
-/* A port that takes connections and never says a word: no answer can be quicker than a cancel. */
-static int mute_listener(char *address, size_t size) {
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof name;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(listener >= 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&name, sizeof name), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &len), 0);
-    snprintf(address, size, "127.0.0.1:%d", ntohs(name.sin_port));
-    return listener;
-}
-
 static void cancelled_calls_complete(void **state) {
     (void)state;
     char address[32];
     struct rpc_queue *queue = NULL;
     struct rpc_client *client = NULL;
-    int listener = mute_listener(address, sizeof address);
+    int listener = listener_open(address, sizeof address); /* no answer is quicker than a cancel */
     assert_int_equal(rpc_queue_new(&queue), STATUS_OK);
     assert_int_equal(rpc_client_new_on(queue, address, &client), STATUS_OK);
     assert_int_equal(rpc_client_start_method(client, "/no.Such/Method", bytes_of("", 0), 10000,

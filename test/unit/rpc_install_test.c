@@ -9,13 +9,12 @@
 
 #include "rpc/rpc.h"
 #include "rpc/server.h"
+#include "support/listener.h"
 #include "support/raw_call.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define INSTALL "/phalanx.v1.RaftService/InstallSnapshot"
@@ -365,14 +364,7 @@ static void nobody_is_there(void **state) {
 /* Whoever makes an upload may be in the middle of a turn. */
 static void nobody_waits_for_a_connection_but_who_writes(void **state) {
     (void)state;
-    struct sockaddr_in silent = {.sin_family = AF_INET};
-    socklen_t len = sizeof silent;
-    silent.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* connects, and says nothing */
-    assert_int_equal(bind(listener, (struct sockaddr *)&silent, len), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&silent, &len), 0);
-    snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(silent.sin_port));
+    int listener = listener_open(address, sizeof address);
     struct timespec before;
     clock_gettime(CLOCK_MONOTONIC, &before);
     struct rpc_upload *upload = upload_new(PATIENCE_MS, 0);
