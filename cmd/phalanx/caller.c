@@ -81,13 +81,11 @@ static bool use_tls(const struct cli_flags *flags) {
         .ca_path = flags->tls_ca,
         .server_name = flags->tls_name,
     };
-    const char *texts[] = {tls.certificate_path, tls.key_path, tls.ca_path, tls.server_name};
-    unsigned given = 0;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        given |= (unsigned)(texts[i][0] != '\0') << i;
-    if (given == 0)
+    bool has_cert = flags->tls_cert[0] != '\0', has_key = flags->tls_key[0] != '\0';
+    bool has_ca = flags->tls_ca[0] != '\0', has_name = flags->tls_name[0] != '\0';
+    if (!has_cert && !has_key && !has_ca && !has_name)
         return true;
-    if ((given & 7) != 7) {
+    if (!has_cert || !has_key || !has_ca) {
         cli_error("TLS needs all of -tls-cert, -tls-key and -tls-ca");
         return false;
     }

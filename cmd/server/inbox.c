@@ -61,18 +61,23 @@ void inbox_put(struct inbox *inbox, struct turn_event *event) {
     unlock(inbox);
 }
 
+static enum status put_request(struct inbox *inbox, struct turn_event *event) {
+    if (inbox->is_closed)
+        return STATUS_UNAVAILABLE;
+    put(inbox, event);
+    return STATUS_OK;
+}
+
 enum status inbox_put_request(struct inbox *inbox, struct turn_event *event) {
     lock(inbox);
-    bool is_closed = inbox->is_closed;
-    if (!is_closed)
-        put(inbox, event);
+    enum status status = put_request(inbox, event);
     unlock(inbox);
-    return is_closed ? STATUS_UNAVAILABLE : STATUS_OK;
+    return status;
 }
 
 enum status inbox_post_request(struct inbox *inbox, struct turn_event *event) {
-    enum status status = inbox_put_request(inbox, event);
     lock(inbox);
+    enum status status = put_request(inbox, event);
     if (status == STATUS_OK)
         unlock_and_wake_sleeper(inbox);
     else

@@ -290,11 +290,11 @@ static bool is_leaving(const struct server *s) {
 }
 
 static void loop(struct server *s) {
-    while (!is_over(s)) {
-        if (s->turn)
-            inbox_lend(&s->inbox, run_lent_turn, s);
+    while (!s->turn && !is_over(s))
         run_one(s, next_deadline_ms(s));
-    }
+    inbox_lend(&s->inbox, run_lent_turn, s);
+    while (!is_over(s))
+        run_one(s, next_deadline_ms(s));
     inbox_lend(&s->inbox, NULL, NULL);
     while (is_leaving(s))
         run_one(s, clock_ms() + DRAIN_MS);

@@ -112,14 +112,15 @@ static void pause_a_little(struct rpc_dial *dial, bool was_good) {
 /* Once, until it is let in. */
 static void tell_refusal(struct rpc_dial *dial, const struct rpc_link *link) {
     bool is_refused = link->code == GRPC_STATUS_PERMISSION_DENIED;
-    char address[ADDRESS_BYTES_MAX];
-    pthread_mutex_lock(&dial->lock);
-    snprintf(address, sizeof address, "%s", dial->address);
-    pthread_mutex_unlock(&dial->lock);
-    if (is_refused && !dial->has_told)
+    if (is_refused && !dial->has_told) {
+        char address[ADDRESS_BYTES_MAX];
+        pthread_mutex_lock(&dial->lock);
+        snprintf(address, sizeof address, "%s", dial->address);
+        pthread_mutex_unlock(&dial->lock);
         log_warn("a node and this one do not come together", log_text("address", address),
                  log_bytes("reason", bytes_of(GRPC_SLICE_START_PTR(link->detail),
                                               GRPC_SLICE_LENGTH(link->detail))));
+    }
     dial->has_told = is_refused;
 }
 
